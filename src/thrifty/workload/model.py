@@ -1,0 +1,90 @@
+"""The Workload: a piece of work at one point, with the means to move to another point."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from thrifty.errors import BadValue
+from thrifty.quantities import positive_int
+from thrifty.workload.table import OperatorTable
+
+if TYPE_CHECKING:
+    from thrifty.workload.scaling import Polynomials
+
+WorkPhase = Literal["forward", "prefill", "decode", "training"]
+PHASES: tuple[WorkPhase, ...] = ("forward", "prefill", "decode", "training")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Symbol:
+    """A free size of a workload: batch, sequence, image side, frames, steps.
+
+    modulus : the counts are one polynomial within each residue class of this (a ViT's image side: its patch size)
+    degree  : highest power of the symbol in any count (sequence: 2 because of attention)
+    """
+
+    name: str
+    default: int
+    high: int | None = None
+    modulus: int = 1
+    degree: int = 1
+    meaning: str = ""
+
+    def check(self, value: object) -> int:
+        """`value` as an int within the symbol's range, or BadValue."""
+        return positive_int(self.name, value, at_most=self.high, why=f"the largest {self.meaning or self.name} of this workload")
+
+
+class Source(Protocol):
+    """What can make a workload's table afresh at any point: a family, or a tracer over a torch module."""
+
+    def symbols(self, phase: WorkPhase) -> tuple[Symbol, ...]: ...
+
+    def table(self, phase: WorkPhase, format_name: str, point: Mapping[str, int]) -> OperatorTable: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workload:
+    """What runs: an operator table at one point of its symbols, and where it came from.
+
+    weight_bytes : of the parameters as they run in `format`; file_bytes: as stored, None when there is no file
+    origin       : "family decoder", "captured on meta tensors", ... as a reader would say it
+    notes        : what the reader must know, e.g. that meta tensors failed and fake ones were used
+    """
+
+    name: str
+    phase: WorkPhase
+    format: str
+    point: Mapping[str, int]
+    table: OperatorTable
+    parameters: int
+    weight_bytes: int
+    symbols: tuple[Symbol, ...] = ()
+    file_bytes: int | None = None
+    origin: str = ""
+    notes: tuple[str, ...] = ()
+    source: Source | None = field(default=None, repr=False, compare=False)
+    details: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def at(self, *, phase: WorkPhase | None = None, format: str | None = None, **point: int) -> Workload:  # noqa: A002 - the noun of the house
+        """The same work at another point, phase or format, made afresh by its source.
+
+        Raises BadValue for a size outside its symbol's range and for a workload that has no source (captured without symbols).
+        """
+        if self.source is None:
+            raise BadValue(f"'{self.name}' was captured at one point only. Load it by name, or capture it again at the point you want.")
+        from thrifty.workload.points import make_workload
+
+        same_phase = phase is None or phase == self.phase
+        merged = {**(self.point if same_phase else {k: v for k, v in self.point.items() if k == "batch"}), **point}
+        return make_workload(self, phase or self.phase, format or self.format, merged)
+
+    @cached_property
+    def polynomials(self) -> Polynomials:
+        """Exact counts as polynomials of the symbols, within the chamber of this point and, when asked, of others."""
+        from thrifty.workload.scaling import Polynomials
+
+        return Polynomials.of(self)

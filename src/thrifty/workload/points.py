@@ -1,0 +1,34 @@
+"""Checks a point of symbols against their ranges, and makes a workload there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from thrifty.errors import BadValue
+from thrifty.formats import get_format
+from thrifty.workload.model import PHASES, Symbol, WorkPhase, Workload
+from thrifty.workload.table import Role
+
+
+def check_point(symbols: tuple[Symbol, ...], given: Mapping[str, object], owner: str) -> dict[str, int]:
+    """A whole point: `given` sizes checked, the others at their defaults. Raises BadValue for an unknown symbol or a bad size."""
+    known = {symbol.name: symbol for symbol in symbols}
+    for name in given:
+        if name not in known:
+            raise BadValue(f"'{owner}' has no symbol '{name}'. Choose from: {', '.join(known) or 'none'}.")
+    return {name: symbol.check(given[name]) if name in given else symbol.default for name, symbol in known.items()}
+
+
+def make_workload(like: Workload, phase: WorkPhase, format_name: str, given: Mapping[str, object]) -> Workload:
+    """`like` in another phase, format or point, its table made afresh by its source."""
+    if like.source is None:
+        raise BadValue(f"'{like.name}' has no source to be made afresh from.")
+    if phase not in PHASES:
+        raise BadValue(f"phase='{phase}' is none of {', '.join(PHASES)}.")
+    symbols = like.source.symbols(phase)
+    point = check_point(symbols, given, like.name)
+    chosen = get_format(format_name).name
+    table = like.source.table(phase, chosen, point)
+    weight_bytes = int(table.storages["bytes"][table.storages["role"] == Role.WEIGHT].sum())
+    return replace(like, phase=phase, format=chosen, point=point, symbols=symbols, table=table, weight_bytes=weight_bytes)
