@@ -74,7 +74,8 @@ class TableBuilder:
         self, kind: Kind, op: str, module: str, format_name: str, *, reads: Iterable[Access] = (), writes: Iterable[Access] = (),
         phase: Phase = Phase.FORWARD, axes: Axes = Axes.NONE, causal: bool = False, shape: Sequence[int] = (0, 0, 0, 0), taps: int = 0,
         attention: Sequence[int] = (0, 0, 0, 0, 0, 0), flops_matrix: int = 0, flops_vector: int = 0,
-        flops_skipped: int = 0, flops_recomputed: int = 0, bytes_staged: int = 0, launches: int = 1,
+        flops_skipped: int = 0, flops_recomputed: int = 0, bytes_staged: int = 0,
+        launches: int = 1, views: int = 0, calls: int = 0,
     ) -> int:  # fmt: skip
         """Append one operator call and return its row number.
 
@@ -96,7 +97,7 @@ class TableBuilder:
         self._rows.append(
             (int(kind), int(phase), int(axes), causal, self._format(format_name), self._stage, self._string(op), self._string(module),
              *shape, taps, *attention, flops_matrix, flops_vector, bytes_read, bytes_written, bytes_weight,
-             flops_skipped, flops_recomputed, bytes_staged, launches)
+             flops_skipped, flops_recomputed, bytes_staged, launches, views, calls)
         )  # fmt: skip
         self._reads.append(read)
         self._writes.append(written)

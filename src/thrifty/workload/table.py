@@ -9,13 +9,16 @@ Conventions, the same for captured and analytic tables:
 - flops_matrix : 2 per multiply-add of every matrix product, convolution and attention product. Algorithmic: causal attention counts in
                  full, its backward is four products (dV, dP, dQ, dK). What a kernel leaves out or does twice stands in
                  flops_skipped and flops_recomputed.
-- flops_vector : 1 per element for each arithmetic or elementary function (add, multiply, compare, exp, rsqrt, erf, ...); see `tracing.rules`.
+- flops_vector : 1 per element for each arithmetic or elementary function (add, multiply, compare, exp, rsqrt, erf, ...); see `counts`.
 - bytes_read   : every operand once, as far as it is touched: a view counts its own elements, a broadcast operand its storage, a gather
                  the rows that it fetches. bytes_weight is the part of it that comes from parameters.
 - bytes_written: every result once; an in-place result once.
 - bytes_staged : traffic of intermediate tensors that an unfused implementation moves beyond the two above (RMSNorm as six kernels,
                  softmax as its own kernel); 0 where one kernel does it all.
-- Views cost nothing and have no row.
+- Views cost nothing and have no row; a row tells how many were taken just before it.
+
+Shapes, by kind: LINEAR (batch, m, n, k) of (m, k) × (k, n); CONV as the product it is, batch = groups; NORM and SOFTMAX m = rows normalised,
+n = elements of a row; EMBEDDING m = look-ups, n = width, k = rows of the table; others m = elements written.
 """
 
 from __future__ import annotations
@@ -96,7 +99,9 @@ ROW: Final = np.dtype(
         # attention; `batch` above is what is folded into its batch
         ("seq_q", "i8"), ("seq_k", "i8"), ("heads", "i4"), ("kv_heads", "i4"), ("head_dim", "i4"), ("value_dim", "i4"),
         ("flops_matrix", "i8"), ("flops_vector", "i8"), ("bytes_read", "i8"), ("bytes_written", "i8"), ("bytes_weight", "i8"),
-        ("flops_skipped", "i8"), ("flops_recomputed", "i8"), ("bytes_staged", "i8"), ("launches", "i4"),
+        ("flops_skipped", "i8"), ("flops_recomputed", "i8"), ("bytes_staged", "i8"),
+        # what an eager framework does around it: kernels, views taken before it, module calls entered before it
+        ("launches", "i4"), ("views", "i4"), ("calls", "i4"),
     ]
 )  # fmt: skip
 """One operator call. `format` is the index of its arithmetic format in `OperatorTable.formats`; `op` and `module` index the string pool."""
@@ -228,5 +233,5 @@ class OperatorTable:
                 "op": self.op(index), "module": self.module(index), "format": self.formats[row["format"]],
                 "axes": Axes(row["axes"]).name.lower(), "causal": bool(row["causal"]),
             }  # fmt: skip
-            record.update({name: int(row[name]) for name in (*SHAPE, *COUNTS, "launches")})
+            record.update({name: int(row[name]) for name in (*SHAPE, *COUNTS, "launches", "views", "calls")})
             yield record
