@@ -70,6 +70,16 @@ class TableBuilder:
         """`storage` outlives the table."""
         self._storages[storage][4] = 2**31 - 1
 
+    def relabel(self, storage: int, role: Role) -> None:
+        """Say what `storage` turned out to hold."""
+        self._storages[storage][1] = role
+
+    def hold_living(self) -> None:
+        """Every storage that nobody released outlives the table."""
+        for storage in self._storages:
+            if storage[4] == -2:
+                storage[4] = 2**31 - 1
+
     def row(
         self, kind: Kind, op: str, module: str, format_name: str, *, reads: Iterable[Access] = (), writes: Iterable[Access] = (),
         phase: Phase = Phase.FORWARD, axes: Axes = Axes.NONE, causal: bool = False, shape: Sequence[int] = (0, 0, 0, 0), taps: int = 0,

@@ -1,0 +1,123 @@
+"""Runs one step of a module and gives back a Workload."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import torch
+
+from thrifty.errors import BadValue, CaptureError
+from thrifty.formats import format_of_torch
+from thrifty.workload.model import Workload
+from thrifty.workload.tracing.recorder import Recording, record
+
+
+def unwrap(module: torch.nn.Module) -> torch.nn.Module:
+    """The original behind `torch.compile` and `DataParallel`: kernels are the same work, and their wrappers hide it."""
+    while True:
+        inner = getattr(module, "_orig_mod", None)
+        if inner is None and isinstance(module, (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)):
+            inner = module.module
+        if not isinstance(inner, torch.nn.Module):
+            return module
+        module = inner
+
+
+def loss_of(result: Any) -> torch.Tensor:
+    """The loss in what a module returned: its `loss`, or the result itself where that is one number."""
+    loss = result.get("loss") if isinstance(result, Mapping) else getattr(result, "loss", None)
+    loss = result if loss is None else loss
+    if isinstance(loss, (tuple, list)) and loss:
+        loss = loss[0]
+    if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
+        raise BadValue("the module returned no loss to train on. Pass loss=, a function from its result to one number.")
+    return loss
+
+
+def training_step(
+    module: torch.nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], optimizer: torch.optim.Optimizer, loss: Callable[[Any], torch.Tensor] | None
+) -> Callable[[], Any]:  # fmt: skip
+    """A function that does forward, loss, backward, optimizer step and zero_grad once."""
+
+    def step() -> Any:
+        value = (loss or loss_of)(module(*args, **kwargs))
+        value.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        return value.detach()
+
+    return step
+
+
+def settle(optimizer: torch.optim.Optimizer) -> None:
+    """Make the optimizer's state exist, so that the recorded step is like every later one. Weights stay as they are."""
+    rates = [group["lr"] for group in optimizer.param_groups]
+    for group in optimizer.param_groups:
+        group["lr"] = 0.0
+        for parameter in group["params"]:
+            parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate
+
+
+def record_step(
+    module: torch.nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, training: bool, clock: bool = False,
+    optimizer: torch.optim.Optimizer | None = None, loss: Callable[[Any], torch.Tensor] | None = None,
+) -> Recording:  # fmt: skip
+    """Record one inference or training step. In training, AdamW unless an optimizer is given."""
+    if training:
+        chosen = optimizer or torch.optim.AdamW(module.parameters())
+        if not chosen.state:
+            settle(chosen)
+        return record(training_step(module, args, kwargs, chosen, loss), module, inputs=(args, dict(kwargs)), optimizer=chosen, clock=clock)
+    with torch.no_grad():
+        return record(lambda: module(*args, **kwargs), module, inputs=(args, dict(kwargs)), clock=clock)
+
+
+def module_format(module: torch.nn.Module) -> str:
+    """The format that most of a module's weights are in ("fp32" where it has none)."""
+    sizes: dict[torch.dtype, int] = {}
+    for parameter in module.parameters():
+        sizes[parameter.dtype] = sizes.get(parameter.dtype, 0) + parameter.numel()
+    return format_of_torch(max(sizes, key=lambda d: sizes[d])).name if sizes else "fp32"
+
+
+def where_it_ran(module: torch.nn.Module) -> str:
+    """"meta", "fake", "cpu" or "cuda" as the reader would say it."""
+    from torch._subclasses.fake_tensor import FakeTensor
+
+    parameter = next(module.parameters(), None)
+    if parameter is None:
+        return "cpu"
+    return "fake" if isinstance(parameter, FakeTensor) else parameter.device.type
+
+
+def capture(
+    module: torch.nn.Module, *args: Any, phase: Literal["forward", "training"] = "forward", loss: Callable[[Any], torch.Tensor] | None = None,
+    optimizer: torch.optim.Optimizer | None = None, name: str | None = None, **kwargs: Any,
+) -> Workload:  # fmt: skip
+    """Record what `module(*args, **kwargs)` does, on whatever tensors it is given (meta, fake, CPU, CUDA), without changing it.
+
+    phase     : "training" adds backward from the loss (the result's `.loss`, a one-number result, or `loss(result)`) and an optimizer step (AdamW
+                unless `optimizer` is given); its state exists already, as in every step but the first
+    Returns a Workload at this one point. A compiled module is captured through its original.
+    Raises CaptureError, with the module's own words, where the module fails on these tensors.
+    """
+    if phase not in ("forward", "training"):
+        raise BadValue(f"phase='{phase}' cannot be captured from a bare module. Choose forward or training.")
+    original = unwrap(module)
+    notes = ("captured through the module behind torch.compile or DataParallel",) if original is not module else ()
+    try:
+        recording = record_step(original, args, kwargs, training=phase == "training", optimizer=optimizer, loss=loss)
+    except (RuntimeError, NotImplementedError, TypeError, ValueError, AttributeError, KeyError, IndexError, AssertionError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise CaptureError(f"{type(original).__name__} failed on {where_it_ran(original)} tensors: {first}. Give it inputs that it runs on.") from error
+    parameters = list(original.parameters())
+    return Workload(
+        name=name or type(original).__name__, phase=phase, format=module_format(original), point={}, table=recording.table,
+        parameters=sum(p.numel() for p in parameters), weight_bytes=sum(p.numel() * p.element_size() for p in parameters),
+        origin=f"captured on {where_it_ran(original)} tensors", notes=notes,
+    )  # fmt: skip

@@ -1,0 +1,296 @@
+"""Puts every operator call into a table: rows, storages, and who is alive when."""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from thrifty.workload.builder import TableBuilder
+from thrifty.workload.table import Kind, OperatorTable, Phase, Role
+from thrifty.workload.tracing import rules_elementwise, rules_matrix, rules_shape
+from thrifty.workload.tracing.attention import AttentionMode
+from thrifty.workload.tracing.composites import join_norms
+from thrifty.workload.tracing.modules import ModuleStack
+from thrifty.workload.tracing.rules import Cost, Operator, format_of, touched, understand
+
+assert rules_elementwise and rules_matrix and rules_shape  # imported for the rules that they register
+
+_OPERATORS: dict[Any, Operator] = {}
+_NO_KEYWORDS: dict[str, Any] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """What was recorded.
+
+    seconds : (R,) time inside each row's kernels as the clock saw them, None without a clock; host_seconds: everything else between the first
+              and the last call, of which `probe_seconds` is the recorder's own
+    result  : what the recorded call returned
+    """
+
+    table: OperatorTable
+    result: Any
+    seconds: npt.NDArray[np.float64] | None = None
+    view_seconds: float = 0.0
+    total_seconds: float = 0.0
+    dispatches: int = 0
+    notes: tuple[str, ...] = ()
+
+
+class Recorder(TorchDispatchMode):
+    """The dispatch mode. Use `record`, which opens it with everything around it."""
+
+    def __init__(self, stack: ModuleStack, *, clock: bool = False) -> None:
+        super().__init__()
+        self.builder = TableBuilder()
+        self.stack = stack
+        self.muted = False
+        self.optimizing = False
+        self.dispatches = 0
+        self.seconds: list[float] = []
+        self.view_seconds = 0.0
+        self._clock = clock
+        self._views = 0
+        self._storages: dict[int, int] = {}
+        self._watched: dict[int, Any] = {}
+        self._module_of_node: dict[int, str] = {}
+
+    # -- storages -----------------------------------------------------------------------------------------------------------------
+
+    def register(self, tensor: torch.Tensor, role: Role, name: str = "") -> int:
+        """The number of the storage behind `tensor`; made known with `role` at first sight."""
+        storage = tensor.untyped_storage()
+        key = storage._cdata
+        index = self._storages.get(key)
+        if index is None:
+            index = self.builder.storage(storage.nbytes(), role, format_of(tensor.dtype), name)
+            self._storages[key] = index
+            if role not in (Role.WEIGHT, Role.BUFFER):
+                self._watched[key] = weakref.ref(storage, lambda _, key=key: self._died(key))
+        return index
+
+    def _died(self, key: int) -> None:
+        self._watched.pop(key, None)
+        index = self._storages.pop(key, None)
+        if index is not None:
+            self.builder.release(index)
+
+    def relabel(self, tensor: torch.Tensor, role: Role) -> None:
+        """Say what a storage turned out to hold (a gradient, optimizer state, a cache)."""
+        index = self._storages.get(tensor.untyped_storage()._cdata)
+        if index is not None:
+            self.builder.relabel(index, role)
+
+    # -- rows ---------------------------------------------------------------------------------------------------------------------
+
+    def place(self) -> tuple[Phase, str]:
+        """Phase and module path of what runs now. In backward, the path of the forward operator whose gradient this is."""
+        if self.optimizing:
+            return Phase.OPTIMIZER, ""
+        node = torch._C._current_autograd_node()
+        if node is not None:
+            return Phase.BACKWARD, self._module_of_node.get(node._sequence_nr(), "")
+        if torch.is_grad_enabled():
+            self._module_of_node.setdefault(torch.autograd._get_sequence_nr() - 1, self.stack.top)
+        return Phase.FORWARD, self.stack.top
+
+    def add(
+        self, name: str, cost: Cost, reads: list[tuple[int, int]], writes: list[tuple[int, int]], format_name: str, seconds: float = 0.0,
+        place: tuple[Phase, str] | None = None,
+    ) -> None:  # fmt: skip
+        """Append a row; the views and module calls since the last one go with it."""
+        phase, module = place or self.place()
+        self.builder.row(
+            cost.kind, name, module, format_name, reads=reads, writes=writes, phase=phase, causal=cost.causal, shape=cost.shape, taps=cost.taps,
+            attention=cost.attention, flops_matrix=cost.flops_matrix, flops_vector=cost.flops_vector, flops_skipped=cost.flops_skipped,
+            flops_recomputed=cost.flops_recomputed, launches=cost.launches, views=self._views, calls=self.stack.calls,
+        )  # fmt: skip
+        self._views = 0
+        self.stack.calls = 0
+        if self._clock:
+            self.seconds.append(seconds)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
+        kwargs = kwargs or _NO_KEYWORDS
+        if self.muted:
+            return func(*args, **kwargs)
+        operator = _OPERATORS.get(func)
+        if operator is None:
+            operator = _OPERATORS[func] = understand(func)
+        self.dispatches += 1
+        seconds = 0.0
+        if self._clock:
+            start = time.perf_counter()
+            out = func(*args, **kwargs)
+            seconds = time.perf_counter() - start
+        else:
+            out = func(*args, **kwargs)
+        if operator.view:
+            self._views += 1
+            self.view_seconds += seconds
+            if torch.is_grad_enabled():
+                self.place()
+            return out
+        if operator.free:
+            self._views += 1
+            self.view_seconds += seconds
+            if isinstance(out, torch.Tensor):
+                self.register(out, Role.ACTIVATION)
+            return out
+        self._count(operator, args, kwargs, out, seconds)
+        return out
+
+    def _count(self, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, seconds: float) -> None:
+        cost = operator.rule(args, kwargs, out) if operator.rule is not None else Cost(Kind.UNKNOWN, (1, 0, 0, 0))
+        reads: list[tuple[int, int]] = []
+        writes: list[tuple[int, int]] = []
+        narrowed = cost.reads
+        dtype: torch.dtype | None = None
+        for position, argument in enumerate(args):
+            if isinstance(argument, torch.Tensor):
+                tensors: Any = (argument,)
+            elif isinstance(argument, (list, tuple)) and argument and any(isinstance(x, torch.Tensor) for x in argument):
+                tensors = argument
+            else:
+                continue
+            written = position in operator.written
+            for tensor in tensors:
+                if not isinstance(tensor, torch.Tensor):
+                    continue
+                if dtype is None and tensor.dtype.is_floating_point:
+                    dtype = tensor.dtype
+                index = self.register(tensor, Role.INPUT)
+                if not (written and operator.fresh):
+                    size = touched(tensor)
+                    if narrowed is not None and position in narrowed:
+                        size = min(size, narrowed[position])
+                    reads.append((index, size))
+                if written:
+                    size = touched(tensor)
+                    if cost.writes is not None and position in cost.writes:
+                        size = min(size, cost.writes[position])
+                    writes.append((index, size))
+        for key, argument in kwargs.items():
+            if isinstance(argument, torch.Tensor):
+                index = self.register(argument, Role.INPUT)
+                size = touched(argument)
+                (writes if key in operator.written_keywords else reads).append((index, size))
+        if not operator.written and not operator.written_keywords:
+            dtype = self._outputs(out, writes) or dtype if dtype is None else (self._outputs(out, writes), dtype)[1]
+        self.add(operator.name, cost, reads, writes, format_of(dtype) if dtype is not None else "int64", seconds)
+
+    def _outputs(self, out: Any, writes: list[tuple[int, int]]) -> torch.dtype | None:
+        if isinstance(out, torch.Tensor):
+            if out.numel():
+                writes.append((self.register(out, Role.ACTIVATION), touched(out)))
+            return out.dtype
+        found = None
+        if isinstance(out, (list, tuple)):
+            for item in out:
+                found = found or self._outputs(item, writes)
+        return found
+
+
+def caches(value: Any, depth: int = 0) -> Iterator[torch.Tensor]:
+    """Tensors of key-value caches inside call arguments (objects with `layers` whose items hold `keys` and `values`)."""
+    layers = getattr(value, "layers", None)
+    if isinstance(layers, list):
+        for layer in layers:
+            for name in ("keys", "values"):
+                tensor = getattr(layer, name, None)
+                if isinstance(tensor, torch.Tensor):
+                    yield tensor
+    elif depth < 3 and isinstance(value, (list, tuple)):
+        for item in value:
+            yield from caches(item, depth + 1)
+    elif depth < 3 and isinstance(value, dict):
+        for item in value.values():
+            yield from caches(item, depth + 1)
+
+
+@contextmanager
+def _optimizer_phase(recorder: Recorder, module: torch.nn.Module) -> Iterator[None]:
+    def before(optimizer: Any, args: Any, kwargs: Any) -> None:
+        for parameter in module.parameters():
+            if parameter.grad is not None:
+                recorder.relabel(parameter.grad, Role.GRADIENT)
+        recorder.optimizing = True
+
+    def after(optimizer: Any, args: Any, kwargs: Any) -> None:
+        recorder.optimizing = False
+
+    handles = (register_optimizer_step_pre_hook(before), register_optimizer_step_post_hook(after))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def record(
+    call: Callable[[], Any], module: torch.nn.Module, *, inputs: Any = (), optimizer: torch.optim.Optimizer | None = None, clock: bool = False
+) -> Recording:  # fmt: skip
+    """Run `call()`, which runs `module`, and record every operator call below it.
+
+    inputs    : what `call` feeds to the module, looked through for key-value caches
+    optimizer : its state counts as optimizer state; its step, where `call` makes one, is recorded as phase "optimizer"
+    clock     : also time every row; use on real tensors only
+    Raises whatever `call` raises; the module and torch are left as they were.
+    """
+    stack = ModuleStack(module)
+    recorder = Recorder(stack, clock=clock)
+    for name, parameter in module.named_parameters():
+        recorder.register(parameter, Role.WEIGHT, name)
+    for name, buffer in module.named_buffers():
+        recorder.register(buffer, Role.BUFFER, name)
+    for tensor in caches(inputs):
+        recorder.register(tensor, Role.CACHE)
+    for state in optimizer.state.values() if optimizer is not None else ():
+        for value in state.values():
+            if isinstance(value, torch.Tensor):
+                recorder.register(value, Role.OPTIMIZER)
+    with ExitStack() as open_things:
+        open_things.enter_context(_mha_fast_path_off())
+        open_things.enter_context(_optimizer_phase(recorder, module))
+        open_things.enter_context(stack.watching())
+        open_things.enter_context(AttentionMode(recorder))
+        open_things.enter_context(recorder)
+        start = time.perf_counter()
+        result = call()
+        total = time.perf_counter() - start
+    for parameter in module.parameters():
+        if parameter.grad is not None:
+            recorder.relabel(parameter.grad, Role.GRADIENT)
+    for tensor in caches([inputs, getattr(result, "past_key_values", None)]):
+        recorder.relabel(tensor, Role.CACHE)
+    for state in optimizer.state.values() if optimizer is not None else ():
+        for value in state.values():
+            if isinstance(value, torch.Tensor):
+                recorder.relabel(value, Role.OPTIMIZER)
+    recorder.builder.hold_living()
+    seconds = np.array(recorder.seconds) if clock else None
+    table, seconds = join_norms(recorder.builder.build(), stack.leaves, seconds)
+    return Recording(
+        table=table, result=result, seconds=seconds, view_seconds=recorder.view_seconds, total_seconds=total, dispatches=recorder.dispatches
+    )  # fmt: skip
+
+
+@contextmanager
+def _mha_fast_path_off() -> Iterator[None]:
+    """nn.TransformerEncoderLayer's fused inference kernel is one opaque call; its plain path is recorded instead."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
