@@ -35,12 +35,15 @@ def _like_fused(q: torch.Tensor, width: int) -> torch.Tensor:
     return q.new_empty((*q.shape[:-3], q.shape[-2], q.shape[-3], width)).transpose(-3, -2)
 
 
-class _Attention(torch.autograd.Function):
+class _Attention(torch.autograd.Function):  # type: ignore[misc]
     """softmax(Q Kᵀ · scale + mask) V, its two records written where autograd runs it."""
 
     @staticmethod
-    def forward(ctx: Any, recorder: Recorder, keywords: dict[str, Any], q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor | None) -> Any:
+    def forward(
+        ctx: Any, recorder: Recorder, keywords: dict[str, Any], q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor | None
+    ) -> Any:  # fmt: skip
         ctx.recorder, ctx.keywords = recorder, keywords
+        recorder.note_node()
         operands = [q, k, v] + ([mask] if mask is not None else [])
         recorder.muted = True
         start = time.perf_counter()
@@ -99,7 +102,7 @@ def record_forward(
     recorder.add("attention", cost, reads, writes, format_of(q.dtype), seconds)
 
 
-class AttentionMode(TorchFunctionMode):
+class AttentionMode(TorchFunctionMode):  # type: ignore[misc]
     """Catches `scaled_dot_product_attention` while a recorder is open."""
 
     def __init__(self, recorder: Recorder) -> None:
@@ -118,7 +121,7 @@ class AttentionMode(TorchFunctionMode):
         keywords = {"dropout_p": dropout_p, "is_causal": is_causal, "scale": scale, "enable_gqa": enable_gqa}
         needs = [t for t in (query, key, value, attn_mask) if t is not None and t.requires_grad]
         if torch.is_grad_enabled() and needs:
-            return _Attention.apply(self._recorder, keywords, query, key, value, attn_mask)  # type: ignore[no-untyped-call]
+            return _Attention.apply(self._recorder, keywords, query, key, value, attn_mask)
         recorder = self._recorder
         recorder.muted = True
         start = time.perf_counter()

@@ -36,13 +36,14 @@ def loss_of(result: Any) -> torch.Tensor:
 
 
 def training_step(
-    module: torch.nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], optimizer: torch.optim.Optimizer, loss: Callable[[Any], torch.Tensor] | None
+    module: torch.nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], optimizer: torch.optim.Optimizer,
+    loss: Callable[[Any], torch.Tensor] | None,
 ) -> Callable[[], Any]:  # fmt: skip
     """A function that does forward, loss, backward, optimizer step and zero_grad once."""
 
     def step() -> Any:
         value = (loss or loss_of)(module(*args, **kwargs))
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         return value.detach()
@@ -112,8 +113,10 @@ def capture(
     notes = ("captured through the module behind torch.compile or DataParallel",) if original is not module else ()
     try:
         recording = record_step(original, args, kwargs, training=phase == "training", optimizer=optimizer, loss=loss)
-    except (RuntimeError, NotImplementedError, TypeError, ValueError, AttributeError, KeyError, IndexError, AssertionError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    except BadValue:
+        raise
+    except Exception as error:  # whatever a user's module raises
+        first = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         raise CaptureError(f"{type(original).__name__} failed on {where_it_ran(original)} tensors: {first}. Give it inputs that it runs on.") from error
     parameters = list(original.parameters())
     return Workload(

@@ -7,6 +7,7 @@ kernels moved between themselves is its `bytes_staged`, and the most that they h
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from typing import Any, Final
 
@@ -16,7 +17,10 @@ import numpy.typing as npt
 from thrifty.workload.table import Kind, OperatorTable, Phase, Role
 
 _ARITHMETIC: Final = frozenset(
-    f"aten.{name}" for name in ("pow", "square", "mean", "add", "sub", "rsqrt", "sqrt", "mul", "div", "_to_copy", "reciprocal", "var", "var_mean", "sum", "rsub")
+    f"aten.{name}"
+    for name in (
+        "pow", "square", "mean", "add", "sub", "rsqrt", "sqrt", "mul", "div", "_to_copy", "reciprocal", "var", "var_mean", "sum", "rsub",
+    )  # fmt: skip
 )
 _ROOTS: Final = frozenset({"aten.rsqrt", "aten.sqrt"})
 _MEANS: Final = frozenset({"aten.mean", "aten.var", "aten.var_mean"})
@@ -94,8 +98,9 @@ def join_norms(
 
     sums = {name: np.add.reduceat(table.rows[name], starts) for name in ("flops_matrix", "flops_vector", "launches", "views", "calls")}
     moved = np.add.reduceat(table.rows["bytes_read"] + table.rows["bytes_written"], starts)
-    reads_ptr, reads, reads_bytes = _join_accesses(table.reads_ptr, table.reads, table.reads_bytes, new_of, new_count, storages, is_joined, inside, drop_born=True)
-    writes_ptr, writes, writes_bytes = _join_accesses(table.writes_ptr, table.writes, table.writes_bytes, new_of, new_count, storages, is_joined, inside, drop_born=False)
+    join = functools.partial(_join_accesses, new_of=new_of, new_count=new_count, storages=storages, is_joined=is_joined, inside=inside)
+    reads_ptr, reads, reads_bytes = join(table.reads_ptr, table.reads, table.reads_bytes, drop_born=True)
+    writes_ptr, writes, writes_bytes = join(table.writes_ptr, table.writes, table.writes_bytes, drop_born=False)
 
     rows = table.rows[starts].copy()
     for name, values in sums.items():
@@ -138,8 +143,8 @@ def _per_row(pointer: npt.NDArray[Any], values: npt.NDArray[Any]) -> npt.NDArray
 
 
 def _join_accesses(
-    pointer: npt.NDArray[Any], storage: npt.NDArray[Any], size: npt.NDArray[Any], new_of: npt.NDArray[Any], new_count: int, storages: npt.NDArray[Any],
-    is_joined: npt.NDArray[Any], inside: npt.NDArray[Any], *, drop_born: bool,
+    pointer: npt.NDArray[Any], storage: npt.NDArray[Any], size: npt.NDArray[Any], *, new_of: npt.NDArray[Any], new_count: int,
+    storages: npt.NDArray[Any], is_joined: npt.NDArray[Any], inside: npt.NDArray[Any], drop_born: bool,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int64]]:  # fmt: skip
     """CSR accesses under the new row numbers; a storage that a joined row touches twice counts once, at its larger extent."""
     row = np.repeat(new_of, np.diff(pointer))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -47,7 +48,7 @@ class Recording:
     notes: tuple[str, ...] = ()
 
 
-class Recorder(TorchDispatchMode):
+class Recorder(TorchDispatchMode):  # type: ignore[misc]
     """The dispatch mode. Use `record`, which opens it with everything around it."""
 
     def __init__(self, stack: ModuleStack, *, clock: bool = False) -> None:
@@ -76,10 +77,10 @@ class Recorder(TorchDispatchMode):
             index = self.builder.storage(storage.nbytes(), role, format_of(tensor.dtype), name)
             self._storages[key] = index
             if role not in (Role.WEIGHT, Role.BUFFER):
-                self._watched[key] = weakref.ref(storage, lambda _, key=key: self._died(key))
+                self._watched[key] = weakref.ref(storage, functools.partial(self._died, key))
         return index
 
-    def _died(self, key: int) -> None:
+    def _died(self, key: int, _: object) -> None:
         self._watched.pop(key, None)
         index = self._storages.pop(key, None)
         if index is not None:
@@ -101,8 +102,12 @@ class Recorder(TorchDispatchMode):
         if node is not None:
             return Phase.BACKWARD, self._module_of_node.get(node._sequence_nr(), "")
         if torch.is_grad_enabled():
-            self._module_of_node.setdefault(torch.autograd._get_sequence_nr() - 1, self.stack.top)
+            self.note_node()
         return Phase.FORWARD, self.stack.top
+
+    def note_node(self) -> None:
+        """Remember which module made the newest autograd node; its first operator is the first to say so."""
+        self._module_of_node.setdefault(torch.autograd._get_sequence_nr() - 1, self.stack.top)
 
     def add(
         self, name: str, cost: Cost, reads: list[tuple[int, int]], writes: list[tuple[int, int]], format_name: str, seconds: float = 0.0,
@@ -139,7 +144,7 @@ class Recorder(TorchDispatchMode):
             self._views += 1
             self.view_seconds += seconds
             if torch.is_grad_enabled():
-                self.place()
+                self.note_node()
             return out
         if operator.free:
             self._views += 1

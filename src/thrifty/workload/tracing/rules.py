@@ -46,14 +46,17 @@ RULES: Final[dict[str, Rule]] = {}
 FREE: Final = frozenset(
     {
         "aten.empty", "aten.empty_like", "aten.empty_strided", "aten.new_empty", "aten.new_empty_strided", "aten.empty_permuted", "aten.resize_",
-        "aten.set_", "prim.device", "aten.sym_size", "aten.is_pinned", "aten._has_compatible_shallow_copy_type", "aten.record_stream", "prim.layout",
-        "aten.is_same_size", "aten._local_scalar_dense", "aten.item", "aten.is_nonzero", "aten.equal", "aten.lift", "profiler._record_function_enter_new",
-        "profiler._record_function_exit",
+        "aten.set_", "prim.device", "aten.sym_size", "aten.is_pinned",
+        "aten._has_compatible_shallow_copy_type", "aten.record_stream", "prim.layout",
+        "aten.is_same_size", "aten._local_scalar_dense", "aten.item", "aten.is_nonzero", "aten.equal", "aten.lift",
+        "profiler._record_function_enter_new", "profiler._record_function_exit",
     }
 )  # fmt: skip
 """Calls that move no tensor data: allocation, questions, bookkeeping. `item` waits for the device; a CPU pays nothing for it."""
 
-VIEWS: Final = frozenset({"aten._unsafe_view", "aten._reshape_alias", "aten.detach_", "aten.squeeze_", "aten.unsqueeze_", "aten.t_", "aten.transpose_"})
+VIEWS: Final = frozenset(
+    {"aten._unsafe_view", "aten._reshape_alias", "aten.detach_", "aten.squeeze_", "aten.unsqueeze_", "aten.t_", "aten.transpose_"}
+)
 """Views whose schema does not say so."""
 
 
@@ -81,7 +84,9 @@ class Operator:
     fresh: bool = field(default=False)
 
 
-OVERWRITES: Final = frozenset({"aten.copy_", "aten.fill_", "aten.zero_", "aten.normal_", "aten.uniform_", "aten.random_", "aten.bernoulli_", "aten._foreach_zero_", "aten._foreach_copy_"})
+OVERWRITES: Final = frozenset(
+    f"aten.{name}_" for name in ("copy", "fill", "zero", "normal", "uniform", "random", "bernoulli", "exponential", "_foreach_zero", "_foreach_copy")
+)
 """In-place operators that do not read what they write to."""
 
 

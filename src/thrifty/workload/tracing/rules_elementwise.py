@@ -12,11 +12,14 @@ from thrifty.workload.table import Kind
 from thrifty.workload.tracing.rules import RULES, Cost, Rule, elements
 
 PER_OUTPUT: Final[dict[int, str]] = {
-    0: "where masked_fill logical_not logical_and logical_or logical_xor bitwise_not bitwise_and bitwise_or bitwise_xor isnan isinf isfinite isin __and__ __or__ "
+    0: "where masked_fill logical_not logical_and logical_or logical_xor bitwise_not bitwise_and bitwise_or bitwise_xor isnan isinf isfinite "
+    "isin __and__ __or__ "
     "view_as_real polar complex",
-    1: "add sub rsub mul div neg abs sign reciprocal exp exp2 expm1 log log2 log10 log1p sin cos tan atan atan2 erf erfc erfinv floor ceil round trunc frac fmod remainder "
+    1: "add sub rsub mul div neg abs sign reciprocal exp exp2 expm1 log log2 log10 log1p sin cos tan atan atan2 erf erfc erfinv floor ceil "
+    "round trunc frac fmod remainder "
     "floor_divide pow square eq ne lt le gt ge maximum minimum fmax fmin clamp_min clamp_max asin acos sinh cosh asinh acosh atanh sqrt "
-    "bernoulli cumsum cumprod logcumsumexp cummax cummin bitwise_left_shift bitwise_right_shift __lshift__ __rshift__ nextafter copysign heaviside xlogy "
+    "bernoulli cumsum cumprod logcumsumexp cummax cummin bitwise_left_shift bitwise_right_shift __lshift__ __rshift__ nextafter copysign "
+    "heaviside xlogy "
     "hypot conj angle real imag sgn nan_to_num native_dropout dropout",
     2: "rsqrt clamp hardtanh relu6 threshold_backward_2 mse_loss l1_loss logit glu_2 native_dropout_backward hardtanh_backward",
     3: "lerp addcmul addcdiv smooth_l1_loss huber_loss logaddexp",
@@ -31,8 +34,14 @@ PER_INPUT: Final[dict[int, str]] = {
 }
 """By number of FLOPs for each element read; the mean also divides once for each result."""
 
-POOLING: Final = "max_pool2d_with_indices max_pool3d_with_indices avg_pool1d avg_pool2d avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_max_pool2d max_pool2d"
-INTERPOLATION: Final = "upsample_bilinear2d upsample_bicubic2d upsample_linear1d upsample_trilinear3d _upsample_bilinear2d_aa _upsample_bicubic2d_aa grid_sampler_2d upsample_bilinear2d_backward"
+POOLING: Final = (
+    "max_pool2d_with_indices max_pool3d_with_indices avg_pool1d avg_pool2d avg_pool3d "
+    "_adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_max_pool2d max_pool2d"
+)
+INTERPOLATION: Final = (
+    "upsample_bilinear2d upsample_bicubic2d upsample_linear1d upsample_trilinear3d "
+    "_upsample_bilinear2d_aa _upsample_bicubic2d_aa grid_sampler_2d upsample_bilinear2d_backward"
+)
 POOLING_BACKWARD: Final = "max_pool2d_with_indices_backward avg_pool2d_backward _adaptive_avg_pool2d_backward"
 
 
@@ -73,14 +82,18 @@ def _pow(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
     return Cost(Kind.ELEMENTWISE, (1, count, 0, 0), 0, times * count)
 
 
+def _gelu_name(kw: dict[str, Any]) -> str:
+    return "gelu_tanh" if kw.get("approximate", "none") == "tanh" else "gelu"
+
+
 def _gelu(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
     count = _count(out)
-    return Cost(Kind.ELEMENTWISE, (1, count, 0, 0), 0, ACTIVATION_FLOPS["gelu_tanh" if kw.get("approximate", "none") == "tanh" else "gelu"] * count)
+    return Cost(Kind.ELEMENTWISE, (1, count, 0, 0), 0, ACTIVATION_FLOPS[_gelu_name(kw)] * count)
 
 
 def _gelu_backward(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
     count = _count(out)
-    return Cost(Kind.ELEMENTWISE, (1, count, 0, 0), 0, BACKWARD_ACTIVATION_FLOPS["gelu_tanh" if kw.get("approximate", "none") == "tanh" else "gelu"] * count)
+    return Cost(Kind.ELEMENTWISE, (1, count, 0, 0), 0, BACKWARD_ACTIVATION_FLOPS[_gelu_name(kw)] * count)
 
 
 def _pool(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
@@ -88,7 +101,9 @@ def _pool(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
     count = _count(out)
     kernel = a[1] if len(a) > 1 and isinstance(a[1], (list, tuple)) else None
     adaptive = len(a) < 3
-    return Cost(Kind.ELEMENTWISE, (1, count, 0, 0), 0, a[0].numel() if adaptive or kernel is None else count * elements(kernel if len(kernel) > 1 else list(kernel) * 2))
+    if adaptive or kernel is None:
+        return Cost(Kind.ELEMENTWISE, (1, count, 0, 0), 0, a[0].numel())
+    return Cost(Kind.ELEMENTWISE, (1, count, 0, 0), 0, count * elements(kernel if len(kernel) > 1 else list(kernel) * 2))
 
 
 def _nll(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
@@ -138,8 +153,8 @@ def _fill() -> None:
         RULES[f"aten.{name}"] = _per_output(7)
     for name in ("add", "sub", "rsub"):
         RULES[f"aten.{name}"] = _scaled_add
-    for name in ("leaky_relu_backward", "elu_backward", "softplus_backward", "mse_loss_backward", "hardswish_backward", "hardsigmoid_backward", "logit_backward", "l1_loss_backward"):
-        RULES[f"aten.{name}"] = _per_output(3)
+    for name in ("leaky_relu", "elu", "softplus", "mse_loss", "hardswish", "hardsigmoid", "logit", "l1_loss"):
+        RULES[f"aten.{name}_backward"] = _per_output(3)
     RULES["aten.glu_backward"] = _per_output(6)
     RULES["aten.pow"] = _pow
     RULES["aten.gelu"] = _gelu

@@ -62,7 +62,7 @@ def _linear(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
 
 @rule("_grouped_mm", "_scaled_grouped_mm")
 def _grouped_mm(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
-    """(T, k) × (E, k, n): each row meets one expert's matrix; (m, T) × (T, n): a weight gradient, groups along T; (E, m, k) × (E, k, n): a plain batch."""
+    """(T, k) × (E, k, n): each row meets one expert's matrix; (m, T) × (T, n): a weight gradient, groups along T; (E, m, k) × (E, k, n): a batch."""
     left, right = a[0].shape, a[1].shape
     if len(left) == 2 and len(right) == 3:
         cost = _product(1, left[0], right[2], left[1])
@@ -77,7 +77,7 @@ def _grouped_mm(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
 
 
 def _convolution_shape(x: Any, weight: Any, out_shape: Sequence[int], groups: int, transposed: bool) -> tuple[int, int, int, int, int]:
-    """(groups, m, n, k, taps). A transposed convolution multiplies at every input pixel: m = input pixels, n = channels out × taps, k = channels in."""
+    """(groups, m, n, k, taps). Transposed, it multiplies at every input pixel: m = input pixels, n = channels out × taps, k = channels in."""
     taps = elements(weight.shape[2:])
     if transposed:
         return groups, x.shape[0] * elements(x.shape[2:]), weight.shape[1] * taps, weight.shape[0] // groups, taps

@@ -164,11 +164,16 @@ def _register(function: Rule, names: str) -> None:
 
 _register(
     _move,
-    "clone copy _to_copy cat stack zeros ones full zeros_like ones_like full_like new_zeros new_ones new_full arange linspace scalar_tensor eye rand randn randint rand_like "
-    "randn_like randint_like randperm fill zero copy_ repeat repeat_interleave constant_pad_nd reflection_pad2d reflection_pad1d replication_pad2d replication_pad3d roll flip tril triu "
-    "tril_indices triu_indices select_backward slice_backward select_scatter slice_scatter as_strided_scatter diagonal_scatter pixel_shuffle pixel_unshuffle channel_shuffle im2col "
-    "col2im unfold_backward normal uniform random one_hot _foreach_zero _foreach_copy upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact2d "
-    "upsample_nearest2d_backward upsample_nearest1d_backward nonzero masked_select _pin_memory _efficientzerotensor _resize_output split_with_sizes_copy view_copy "
+    "clone copy _to_copy cat stack zeros ones full zeros_like ones_like full_like new_zeros new_ones new_full arange linspace scalar_tensor "
+    "eye rand randn randint rand_like "
+    "randn_like randint_like randperm fill zero copy_ repeat repeat_interleave constant_pad_nd reflection_pad2d reflection_pad1d "
+    "replication_pad2d replication_pad3d roll flip tril triu "
+    "tril_indices triu_indices select_backward slice_backward select_scatter slice_scatter as_strided_scatter diagonal_scatter pixel_shuffle "
+    "pixel_unshuffle channel_shuffle im2col "
+    "col2im unfold_backward normal uniform random one_hot _foreach_zero _foreach_copy upsample_nearest1d upsample_nearest2d "
+    "upsample_nearest3d _upsample_nearest_exact2d "
+    "upsample_nearest2d_backward upsample_nearest1d_backward nonzero masked_select _pin_memory _efficientzerotensor _resize_output "
+    "split_with_sizes_copy view_copy "
     "permute_copy expand_copy unbind_copy diag_embed lift_fresh_copy _conj_physical resolve_conj diagonal_copy block_diag",
 )  # fmt: skip
 _register(_gather, "gather index index_select take")
