@@ -1,5 +1,48 @@
-"""thrifty: make machine-learning systems do more with less time, memory, energy and carbon, and prove it."""
+"""thrifty: make machine-learning systems do more with less time, memory, energy and carbon, and prove it.
 
+An engineer says what runs (`workload`) and where (`hardware`), and asks what it costs (`cost`); then changes one thing and asks again.
+`assess` does it all for one case. The names below are the whole public surface of the top level; each is loaded on first touch, so that
+``import thrifty`` stays light. Every room has its own list in its `__init__`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+from thrifty.errors import ThriftyError
 from thrifty.version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from thrifty import cost, footprint, formats, hardware, measure, report, timeline, workload
+
+__all__ = [
+    "ThriftyError",  # every error that a user can cause and mend
+    "__version__",
+    "assess",  # the main job: one case, run, priced, compared, and what would help most
+    "cost",  # how much, by a model
+    "footprint",  # time, memory, energy, carbon, money and quality in one value
+    "formats",  # in which numbers
+    "hardware",  # where: devices, systems, sites
+    "measure",  # how much, by running it
+    "report",  # findings as a page
+    "timeline",  # when
+    "workload",  # what runs
+]
+
+_FUNCTIONS: Final = {"assess": "thrifty.assessment"}
+"""Public functions of the top level and the module in which each lives; every other name that is not here yet is a room."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'thrifty' has no attribute '{name}'")
+    if name in _FUNCTIONS:
+        value = getattr(importlib.import_module(_FUNCTIONS[name]), name)
+        globals()[name] = value
+        return value
+    return importlib.import_module(f"thrifty.{name}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
