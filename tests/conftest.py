@@ -1,0 +1,44 @@
+"""What every test may rely on: no network, no colour, a cache of its own, and examples that are the same on every machine."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+# Set before any test module imports a library that reads them.
+os.environ.update({"NO_COLOR": "1", "COLUMNS": "100", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "TQDM_DISABLE": "1"})
+for name in ("FORCE_COLOR", "CLICOLOR_FORCE", "TYPER_USE_RICH"):
+    os.environ.pop(name, None)
+
+settings.register_profile("thrifty", deadline=None, derandomize=True, database=None, print_blob=False)
+settings.load_profile("thrifty")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The user's cache is neither read nor written by tests."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network() -> Iterator[None]:
+    """Connecting to another machine is an error."""
+    connect = socket.socket.connect
+
+    def refuse(self: socket.socket, address: Any) -> Any:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise AssertionError(f"a test tried to reach {address}")
+        return connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", refuse)
+        yield
