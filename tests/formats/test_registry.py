@@ -30,8 +30,8 @@ def test_every_gguf_format_of_the_registry_is_checked_above() -> None:
 @pytest.mark.parametrize(
     "dtype",
     [
-        "float64", "float32", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "int64", "int32", "int16", "int8",
-        "uint8", "uint16", "uint32", "uint64", "bool", "complex64",
+        "float64", "float32", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "int64", "int32", "int16",
+        "int8", "uint8", "uint16", "uint32", "uint64", "bool", "complex64",
     ],
 )  # fmt: skip
 def test_peer_torch_item_sizes(dtype: str) -> None:
@@ -50,8 +50,8 @@ def test_peer_torch_mantissa_bits(dtype: str) -> None:
 @pytest.mark.parametrize(
     ("name", "count", "size"),
     [
-        ("bf16", 10, 20), ("int4", 3, 2), ("int1", 9, 2), ("fp6_e2m3", 4, 3), ("q4_k", 256, 144), ("q4_k", 257, 288), ("mxfp4", 32, 17), ("nvfp4", 16, 9),
-        ("fp32", 0, 0), ("q8_0", 0, 0),
+        ("bf16", 10, 20), ("int4", 3, 2), ("int1", 9, 2), ("fp6_e2m3", 4, 3), ("q4_k", 256, 144), ("q4_k", 257, 288), ("mxfp4", 32, 17),
+        ("nvfp4", 16, 9), ("fp32", 0, 0), ("q8_0", 0, 0),
     ],
 )  # fmt: skip
 def test_formula_bytes(name: str, count: int, size: int) -> None:
@@ -85,7 +85,10 @@ def test_names_are_unique() -> None:
     assert len(set(NAMES)) == len(NAMES)
 
 
-@pytest.mark.parametrize(("alias", "name"), [("float32", "fp32"), ("BFloat16", "bf16"), ("FP8", "fp8_e4m3"), ("q4_K_M", "q4_k"), ("fp8-e5m2", "fp8_e5m2")])
+ALIASES = {"float32": "fp32", "BFloat16": "bf16", "FP8": "fp8_e4m3", "q4_K_M": "q4_k", "fp8-e5m2": "fp8_e5m2"}
+
+
+@pytest.mark.parametrize(("alias", "name"), ALIASES.items())
 def test_aliases(alias: str, name: str) -> None:
     assert get_format(alias).name == name
 
