@@ -1,7 +1,11 @@
-"""What every test may rely on: no network, no colour, a cache of its own, and examples that are the same on every machine."""
+"""What every test may rely on: no network, no colour, a cache of its own, and examples that are the same on every machine.
+
+Pages are tests too: Python blocks of README.md and docs/ are run, and so are the commands of their console blocks (see docs/examples.py).
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import socket
 from collections.abc import Iterator
@@ -10,6 +14,8 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from sybil import Sybil
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
 # Set before any test module imports a library that reads them.
 os.environ.update({"NO_COLOR": "1", "COLUMNS": "100", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "TQDM_DISABLE": "1"})
@@ -18,6 +24,16 @@ for name in ("FORCE_COLOR", "CLICOLOR_FORCE", "TYPER_USE_RICH"):
 
 settings.register_profile("thrifty", deadline=None, derandomize=True, database=None, print_blob=False)
 settings.load_profile("thrifty")
+
+_spec = importlib.util.spec_from_file_location("thrifty_examples", Path(__file__).parent / "docs" / "examples.py")
+assert _spec is not None and _spec.loader is not None
+_examples = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_examples)
+
+pytest_collect_file = Sybil(
+    parsers=[PythonCodeBlockParser(), CodeBlockParser("console", _examples.run_console), SkipParser()],
+    patterns=["README.md", "CONTRIBUTING.md", "docs/*.md", "docs/**/*.md"],
+).pytest()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,0 +1,58 @@
+"""Pages tell the truth: generated ones are as the program prints them, and the runner of examples notices a lie."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"thrifty_docs_{name}", ROOT / "docs" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_command_line_page_is_what_the_program_prints() -> None:
+    written = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
+    assert written == script("generate_cli").page(), "run: python docs/generate_cli.py"
+
+
+@pytest.mark.parametrize(
+    ("command", "shown", "problem"),
+    [
+        ("thrifty --version", "thrifty ...\n", None),
+        ("thrifty --version", "thrifty 99\n", "printed:"),
+        ("thrifty formatss", "", "exit code 2"),
+        ("thrifty formatss", "error: No such command 'formatss'. ...\n", None),
+        ("thrifty assess gpt2 --batch 4", "", None),
+        ("thrifty assess gpt2 --bach 4", "", "No such option"),
+        ("make test", "", None),
+        ("make tests", "", "No rule to make target"),
+        ("ls", "", "nobody knows how to run 'ls'"),
+    ],
+)
+def test_the_runner_of_examples_notices_what_is_wrong(command: str, shown: str, problem: str | None) -> None:
+    found = script("examples").run_command(command.split(), shown)
+    assert (found is None) == (problem is None)
+    assert (problem or "") in (found or "")
+
+
+def test_console_blocks_are_split_into_commands_and_their_output() -> None:
+    block = "$ thrifty a \\\n  --b\nout\n\nmore\n$ thrifty c\n"
+    assert list(script("examples").commands(block)) == [("thrifty a --b", "out\n\nmore\n"), ("thrifty c", "")]
+
+
+def test_every_target_of_the_make_file_is_explained_in_it() -> None:
+    lines = (ROOT / "Makefile").read_text().splitlines()
+    (phony,) = [line for line in lines if line.startswith(".PHONY:")]
+    comment = "\n".join(line for line in lines if line.startswith("#"))
+    for target in set(phony.split()[1:]) - {"setup"}:
+        assert f"make {target}" in comment
