@@ -35,7 +35,7 @@ def test_the_command_line_page_is_what_the_program_prints() -> None:
         ("thrifty assess gpt2 --batch 4", "", None),
         ("thrifty assess gpt2 --bach 4", "", "No such option"),
         ("make test", "", None),
-        ("make tests", "", "No rule to make target"),
+        ("make tset", "", "No rule to make target"),
         ("ls", "", "nobody knows how to run 'ls'"),
     ],
 )
