@@ -48,7 +48,7 @@ check: setup
 	$(BIN)/lint-imports
 
 docs: setup
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: setup
 	@for file in bench/$(ONLY).py; do $(BIN)/python $$file || exit 1; done
