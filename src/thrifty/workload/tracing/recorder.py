@@ -202,7 +202,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
         found = None
         if isinstance(out, (list, tuple)):
             for item in out:
-                found = found or self._outputs(item, writes)
+                dtype = self._outputs(item, writes)  # every result is written, whatever the first one's format
+                found = found or dtype
         return found
 
 
