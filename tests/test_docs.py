@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import typer
+
+from thrifty.cli import ROOMS, app, room_command
 
 ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(page for page in (ROOT / "docs").rglob("*.md") if page.name != "cli.md")]
 
 
 def script(name: str) -> ModuleType:
@@ -43,6 +48,18 @@ def test_the_runner_of_examples_notices_what_is_wrong(command: str, shown: str, 
     found = script("examples").run_command(command.split(), shown)
     assert (found is None) == (problem is None)
     assert (problem or "") in (found or "")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_command_that_a_page_speaks_of_exists(page: Path) -> None:
+    spoken = re.findall(r"`thrifty ([a-z][a-z ]*[a-z])", page.read_text(encoding="utf-8"))
+    for words in spoken:
+        command = typer.main.get_command(app)
+        for depth, word in enumerate(words.split()):
+            if not hasattr(command, "commands"):
+                break  # the rest are arguments
+            assert word in command.commands, f"'thrifty {words}'"
+            command = room_command(word) if depth == 0 and word in ROOMS else command.commands[word]
 
 
 def test_console_blocks_are_split_into_commands_and_their_output() -> None:
