@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 import typer
 
+import thrifty
 from thrifty.cli import ROOMS, app, room_command
 
 ROOT = Path(__file__).parents[1]
@@ -65,6 +66,14 @@ def test_every_command_that_a_page_speaks_of_exists(page: Path) -> None:
 def test_console_blocks_are_split_into_commands_and_their_output() -> None:
     block = "$ thrifty a \\\n  --b\nout\n\nmore\n$ thrifty c\n"
     assert list(script("examples").commands(block)) == [("thrifty a --b", "out\n\nmore\n"), ("thrifty c", "")]
+
+
+@pytest.mark.parametrize("room", sorted(set(thrifty.__all__) - {"__version__", "ThriftyError", "assess"}))
+def test_every_room_has_a_reference_page(room: str) -> None:
+    page = ROOT / "docs" / "reference" / f"{room}.md"
+    assert f"::: thrifty.{room}\n" in page.read_text(encoding="utf-8")
+    assert f"reference/{room}.md" in (ROOT / "mkdocs.yml").read_text()
+    assert f"({room}.md)" in (page.parent / "index.md").read_text()
 
 
 def test_every_target_of_the_make_file_is_explained_in_it() -> None:
