@@ -28,6 +28,7 @@ DIMENSIONS: Final[dict[str, str]] = {
     "energy": "joule",
     "energy_per_flop": "joule/FLOP",
     "energy_per_byte": "joule/byte",
+    "energy_per_area": "kilowatt_hour/centimeter**2",
     "time": "second",
     "frequency": "hertz",
     "area": "millimeter**2",
