@@ -61,6 +61,7 @@ class Device:
     peak_flops        : FLOP/s (OP/s for integers) of dense matrix products by arithmetic format
     vector_flops      : FLOP/s outside the matrix units, FP32
     memory            : tiers from the largest (off chip) to the smallest
+    chip              : the piece of silicon, e.g. "GH100", which several devices may share; "" where it has no name of its own
     idle_w            : power when on and doing nothing; None where nobody says
     facts             : every number of the sheet by its path, e.g. "peak.bf16", "memory.hbm.bandwidth"
     """
@@ -74,6 +75,7 @@ class Device:
     vector_flops: float
     memory: tuple[MemoryTier, ...]
     memory_technology: str
+    chip: str = ""
     links: tuple[Link, ...] = ()
     tdp_w: float
     idle_w: float | None = None
