@@ -1,0 +1,66 @@
+"""What is needed to build a torch module: a class, its configuration, and where weights are, whatever the user named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from thrifty.workload.entry import Entry, ModelKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blueprint:
+    """A torch module that can be built, before it is.
+
+    torch_class : "package.module.Class" of an installed package
+    config      : keyword arguments of its configuration (a transformers class) or of itself (any other)
+    format      : in which it is published or stored; the default of whoever builds it
+    context     : longest sequence; None where it has none
+    parameters  : the count that the module must have; None where nobody stated one
+    weights     : a .gguf file, or a folder with safetensors; None where there are only shapes
+    file_bytes  : of those weights as stored
+    """
+
+    name: str
+    kind: ModelKind
+    torch_class: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+    format: str = "fp32"
+    context: int | None = None
+    parameters: int | None = None
+    weights: Path | None = None
+    file_bytes: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+def blueprint_of(entry: Entry) -> Blueprint:
+    """The torch twin of a catalogue entry, with its real weights where the package that holds them is installed.
+
+    Raises BadValue for an entry that has no torch twin.
+    """
+    from thrifty.errors import BadValue
+
+    if entry.torch_class is None:
+        raise BadValue(f"'{entry.name}' has no torch module to build: no installed class is this model. Use its family's table instead.")
+    weights = packaged_file(entry.weights.package, entry.weights.file) if entry.weights is not None else None
+    return Blueprint(
+        name=entry.name, kind=entry.kind, torch_class=entry.torch_class, config=dict(entry.torch_config), format=entry.format, context=entry.context,
+        parameters=entry.parameters, weights=weights, file_bytes=weights.stat().st_size if weights is not None else None, notes=entry.notes,
+    )  # fmt: skip
+
+
+def packaged_file(package: str, file: str) -> Path | None:
+    """A file inside an installed package, found without importing the package (which may drag in what it needs to run); None where absent."""
+    import importlib.util
+
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        return None
+    for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
+        path = Path(folder) / file
+        if path.is_file():
+            return path
+    return None

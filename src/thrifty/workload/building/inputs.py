@@ -1,0 +1,118 @@
+"""What a module is fed: tokens, pixels or features of a given size, as a real run would feed them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from thrifty.errors import BadValue
+from thrifty.workload.building.blueprint import Blueprint, blueprint_of
+from thrifty.workload.building.caches import cache_name, empty_cache, filled_cache, forward_names
+from thrifty.workload.entry import Entry
+from thrifty.workload.model import WorkPhase
+
+if TYPE_CHECKING:
+    import torch
+
+
+def make_inputs(
+    module: torch.nn.Module, what: Entry | Blueprint, phase: WorkPhase, point: Mapping[str, int], device: str = "meta", seed: int = 0
+) -> dict[str, Any]:
+    """Keyword arguments for one call of `module` in `phase` at `point` (batch, seq or image).
+
+    prefill  : `seq` tokens and an empty cache; logits of the last position only, as generation asks for them
+    decode   : one token, and a cache that holds `seq` tokens
+    forward  : all positions, no cache
+    training : as forward, with labels where the module takes them (else see `loss_for`)
+
+    On "meta" nothing is allocated; else values are random, from `seed`. Raises BadValue for a phase that the module does not have.
+    """
+    import torch
+
+    blueprint = blueprint_of(what) if isinstance(what, Entry) else what
+    generator = None if device == "meta" else torch.Generator().manual_seed(seed)
+    if phase in ("prefill", "decode") and (blueprint.kind != "lm" or cache_name(module) is None):
+        raise BadValue(f"'{blueprint.name}' generates nothing, so it has no {phase}. Choose phase forward or training.")
+    if blueprint.kind == "recommender":
+        return _features(module, point["batch"], phase == "training", device, generator)
+    if blueprint.kind == "vision":
+        return _pixels(module, point, phase == "training", device, generator)
+    return _tokens(module, phase, point, device, generator)
+
+
+def _whole(high: int, shape: tuple[int, ...], device: str, generator: torch.Generator | None) -> torch.Tensor:
+    """Whole numbers below `high`."""
+    import torch
+
+    if generator is None:
+        return torch.zeros(shape, dtype=torch.long, device=device)
+    return torch.randint(0, high, shape, generator=generator).to(device)
+
+
+def _normal(shape: tuple[int, ...], dtype: torch.dtype, device: str, generator: torch.Generator | None) -> torch.Tensor:
+    import torch
+
+    if generator is None:
+        return torch.zeros(shape, dtype=dtype, device=device)
+    return torch.randn(shape, generator=generator).to(device, dtype)
+
+
+def _tokens(module: Any, phase: WorkPhase, point: Mapping[str, int], device: str, generator: torch.Generator | None) -> dict[str, Any]:
+    batch, seq = point["batch"], point["seq"]
+    names = forward_names(module)
+    config = module.config.get_text_config()
+    kwargs: dict[str, Any] = {"input_ids": _whole(config.vocab_size, (batch, 1 if phase == "decode" else seq), device, generator)}
+    if getattr(config, "is_encoder_decoder", False):
+        kwargs["decoder_input_ids"] = _whole(config.vocab_size, (batch, seq), device, generator)
+    cache = cache_name(module)
+    if phase in ("prefill", "decode"):
+        assert cache is not None
+        kwargs[cache] = empty_cache(module) if phase == "prefill" else filled_cache(module, batch, seq, generator)
+        kwargs["use_cache"] = True
+        if "logits_to_keep" in names:
+            kwargs["logits_to_keep"] = 1
+    elif cache is not None and "use_cache" in names:
+        kwargs["use_cache"] = False
+    if phase == "training" and "labels" in names:
+        if _one_label(module):
+            kwargs["labels"] = _whole(config.num_labels, (batch,), device, generator)
+        else:
+            kwargs["labels"] = kwargs.get("decoder_input_ids", kwargs["input_ids"])
+    return kwargs
+
+
+def _one_label(module: torch.nn.Module) -> bool:
+    """Whether a model is trained on one label a sequence or image rather than one a token."""
+    return any(word in type(module).__name__ for word in ("SequenceClassification", "ImageClassification", "NextSentence"))
+
+
+def _pixels(module: Any, point: Mapping[str, int], training: bool, device: str, generator: torch.Generator | None) -> dict[str, Any]:
+    batch, side = point["batch"], point["image"]
+    parameter = next(module.parameters())
+    channels = getattr(module.config, "num_channels", 3)
+    kwargs: dict[str, Any] = {"pixel_values": _normal((batch, channels, side, side), parameter.dtype, device, generator)}
+    if training and "labels" in forward_names(module) and _one_label(module):
+        kwargs["labels"] = _whole(module.config.num_labels, (batch,), device, generator)
+    return kwargs
+
+
+def _features(module: Any, batch: int, training: bool, device: str, generator: torch.Generator | None) -> dict[str, Any]:
+    """Dense features, and one bag of look-ups a table and sample."""
+    raise NotImplementedError
+
+
+def loss_for(module: torch.nn.Module, kwargs: Mapping[str, Any]) -> Callable[[Any], torch.Tensor] | None:
+    """The loss to train on: None where the module returns its own (it was given labels), else the mean of its first floating output."""
+    import torch
+
+    if "labels" in kwargs:
+        return None
+
+    def mean(result: Any) -> torch.Tensor:
+        values = list(result.values()) if isinstance(result, Mapping) else [result] if isinstance(result, torch.Tensor) else list(result)
+        first = next((value for value in values if isinstance(value, torch.Tensor) and value.is_floating_point()), None)
+        if first is None:
+            raise BadValue(f"{type(module).__name__} returns no floating tensor to train on. Give a module whose result has a loss.")
+        return first.mean()
+
+    return mean
