@@ -38,7 +38,8 @@ class EnergyModel:
     idle_w            : on and doing nothing; static_w: while anything runs, work itself excluded
     j_per_flop        : by arithmetic format of the device's matrix units; j_per_vector_flop: outside of them
     j_per_byte        : between the largest memory and the chip, all the way; dram_j_per_byte is the part of it outside TDP (CPU: its DIMMs)
-    j_per_byte_onchip : of the next memory on chip, where the device has one; None otherwise
+    j_per_byte_onchip : of the next memory on chip, as if streaming it drew what streaming the largest one does; None where the device has none
+    published_error   : how far off the model was against published measurements of this kind of device, as a reader would say it
     notes             : what was assumed for want of a number in the device's sheet
     """
 
@@ -53,6 +54,7 @@ class EnergyModel:
     dram_j_per_byte: float = 0.0
     j_per_byte_onchip: float | None = None
     truth: Truth = "modelled"
+    published_error: str = ""
     notes: tuple[str, ...] = ()
 
     @classmethod
@@ -83,7 +85,7 @@ class EnergyModel:
             j_per_flop={arithmetic: compute * dynamic_w / peak for arithmetic, peak in device.peak_flops.items()},
             j_per_vector_flop=compute * dynamic_w / device.vector_flops,
             j_per_byte=memory * dynamic_w / device.bandwidth_bytes_per_s, dram_j_per_byte=outside,
-            j_per_byte_onchip=memory * dynamic_w / onchip if onchip else None, notes=tuple(notes),
+            j_per_byte_onchip=memory * dynamic_w / onchip if onchip else None, published_error=_published_error(device), notes=tuple(notes),
         )  # fmt: skip
 
     def j_per_flop_in(self, format_name: str) -> float:
@@ -120,6 +122,16 @@ class EnergyModel:
     def tdp_bound_j(self, time_s: float) -> float:
         """TDP × time: not an estimate but an upper bound of what the chip can take, and labelled so wherever it is shown."""
         return self.tdp_w * time_s
+
+
+def _published_error(device: Device) -> str:
+    sheet = load_facts("energy")
+    if device.kind == "gpu":
+        median, p90 = sheet.get("model.error.gpu_median", "ratio"), sheet.get("model.error.gpu_p90", "ratio")
+        return f"median {median:.0%}, 90th percentile {p90:.0%} against published measurements with known time"
+    if device.kind == "tpu":
+        return f"median {sheet.get('model.error.all_median', 'ratio'):.0%} over all published rows; a TPU's are of whole systems"
+    return f"not checked: no published measurement of a {device.kind} in the table"
 
 
 def dram_floor_j_per_byte(device: Device) -> float | None:

@@ -92,10 +92,13 @@ def fit_shares(kind: DeviceKind, device_of: Callable[[str], Device] | None = Non
     This is how the numbers of `catalogue/energy.toml` were reached, before rounding. A kind whose rows state no traffic gets memory = nan.
     """
     sheet = load_facts("measured_energy")
-    design, target = [], []
+    design: list[list[float]] = []
+    target: list[float] = []
     for name in _row_names(sheet):
+        if _text(sheet, name, "use") != "fit":
+            continue
         device = (device_of or _load_device)(str(_text(sheet, name, "device")))
-        if _text(sheet, name, "use") != "fit" or device.kind != kind:
+        if device.kind != kind:
             continue
         energy_j, time_s = sheet.get(f"rows.{name}.measured", "energy"), sheet.get(f"rows.{name}.time", "time")
         count = int(sheet.texts.get(f"rows.{name}.devices", 1))

@@ -60,7 +60,11 @@ def test_formula_nearest_node_is_nearest_in_the_logarithm() -> None:
 def test_property_carbon_grows_with_area(area: float, node: float) -> None:
     for model in factors.DIE_MODELS.values():
         assert model(area * 1.1, node) == pytest.approx(1.1 * model(area, node))
-    assert factors.boavizta_gpu_die_g(area * 1.1) > 1.1 * factors.boavizta_gpu_die_g(area)  # yield: more than in proportion
+    assert factors.effective_wafer_mm2(area * 1.1) > 1.1 * factors.effective_wafer_mm2(area)  # yield: more than in proportion
+
+
+def test_formula_silicon_beyond_one_field_is_several_dies() -> None:
+    assert factors.boavizta_gpu_die_g(1600) == pytest.approx(2 * factors.boavizta_gpu_die_g(800))
 
 
 def test_errors() -> None:

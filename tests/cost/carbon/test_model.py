@@ -56,6 +56,12 @@ def test_a_missing_die_area_or_node_widens_and_is_said() -> None:
     assert Embodied.of(replace(A100, memory_technology="rope")).notes == ("memory technology 'rope' unknown: DDR factors taken",)
 
 
+def test_memory_on_the_die_is_not_counted_twice() -> None:
+    embodied = Embodied.of(replace(A100, memory_technology="on-chip SRAM"))
+    assert embodied.memory_gco2e == Interval.exact(0.0)
+    assert embodied.notes == ("largest memory is SRAM on the die: counted with the die",)
+
+
 def test_formula_carbon_is_operational_plus_share_of_life() -> None:
     model = CarbonModel.of(A100, PARIS)
     year = 365.25 * 86400

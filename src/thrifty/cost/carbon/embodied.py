@@ -90,6 +90,9 @@ def _die(device: Device, notes: list[str]) -> tuple[dict[str, float], Interval]:
 def _memory(device: Device, notes: list[str]) -> dict[str, float]:
     size = device.memory_bytes
     technology = device.memory_technology.upper()
+    if "SRAM" in technology:
+        notes.append("largest memory is SRAM on the die: counted with the die")
+        return {"on-die": 0.0}
     family = next((name for name in ("lpddr", "gddr", "hbm", "ddr") if name.upper() in technology), None)
     if family is None:
         notes.append(f"memory technology '{device.memory_technology}' unknown: DDR factors taken")

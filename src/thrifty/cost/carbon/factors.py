@@ -92,8 +92,11 @@ def effective_wafer_mm2(die_mm2: float) -> float:
 
 
 def boavizta_gpu_die_g(die_mm2: float) -> float:
-    """Boavizta: a GPU die by the wafer area that it uses up."""
-    return _sheet().get("boavizta.gpu.per_mm2", "carbon_per_area") * effective_wafer_mm2(die_mm2) / MM2_PER_CM2
+    """Boavizta: a GPU's silicon by the wafer area that it uses up; more than one exposure field holds counts as equal dies side by side."""
+    _check_area(die_mm2)
+    sheet = _sheet()
+    dies = math.ceil(die_mm2 / sheet.get("boavizta.gpu.field_mm2", "area"))
+    return sheet.get("boavizta.gpu.per_mm2", "carbon_per_area") * dies * effective_wafer_mm2(die_mm2 / dies) / MM2_PER_CM2
 
 
 def act_memory_g(memory_bytes: float, family: str) -> float:
