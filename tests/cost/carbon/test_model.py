@@ -43,7 +43,7 @@ def test_parts_add_and_memory_disagrees_by_more_than_ten() -> None:
 
 
 def test_paper_the_spread_reaches_from_a_bare_die_to_a_whole_board() -> None:
-    # the brief's two ends for an A100: 19 kg (ACT, die and package) and 322 kg (Boavizta, 80 GB board)
+    # the two ends that public models give for an A100: 19 kg (ACT, die and package) and 322 kg (Boavizta, 80 GB board)
     total = Embodied.of(replace(A100, memory=(replace(A100.memory[0], capacity_bytes=80e9),))).total_gco2e
     assert total.low < 25e3 and total.high > 300e3
 
