@@ -66,6 +66,10 @@ class TableBuilder:
         """`storage` is given back after `row` (default: the last row so far)."""
         self._storages[storage][4] = len(self._rows) - 1 if row is None else row
 
+    def touch(self, storage: int) -> None:
+        """`storage` is still held during the last row so far, which does not read it (a caller's variable)."""
+        self._last_use[storage] = max(self._last_use[storage], len(self._rows) - 1)
+
     def hold(self, storage: int) -> None:
         """`storage` outlives the table."""
         self._storages[storage][4] = 2**31 - 1

@@ -10,7 +10,7 @@ What it does not know: kernels inside a custom C++ operator without a rule (list
 that a kernel takes and gives back within one call.
 """
 
-from thrifty.workload.tracing.capturing import capture
-from thrifty.workload.tracing.recorder import Recording, record
+from thrifty.workload.tracing.capturing import capture, record_step, settle, training_step
+from thrifty.workload.tracing.recorder import Recording, caches, record, recording
 
-__all__ = ["Recording", "capture", "record"]
+__all__ = ["Recording", "caches", "capture", "record", "record_step", "recording", "settle", "training_step"]

@@ -34,9 +34,9 @@ _NO_KEYWORDS: dict[str, Any] = {}
 class Recording:
     """What was recorded.
 
-    seconds : (R,) time inside each row's kernels as the clock saw them, None without a clock; host_seconds: everything else between the first
-              and the last call, of which `probe_seconds` is the recorder's own
-    result  : what the recorded call returned
+    seconds      : (R,) time inside each row's kernels as the clock saw them, None without a clock; view_seconds: in views, all together
+    total_seconds: of the whole block, the recorder's own work included; dispatches: operator calls that it saw
+    result       : what the recorded call returned
     """
 
     table: OperatorTable
@@ -45,7 +45,6 @@ class Recording:
     view_seconds: float = 0.0
     total_seconds: float = 0.0
     dispatches: int = 0
-    notes: tuple[str, ...] = ()
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[misc]
@@ -60,7 +59,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
         self.dispatches = 0
         self.seconds: list[float] = []
         self.view_seconds = 0.0
-        self._clock = clock
+        self.clocked = clock
         self._views = 0
         self._storages: dict[int, int] = {}
         self._watched: dict[int, Any] = {}
@@ -122,7 +121,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
         )  # fmt: skip
         self._views = 0
         self.stack.calls = 0
-        if self._clock:
+        if self.clocked:
             self.seconds.append(seconds)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
@@ -134,7 +133,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
             operator = _OPERATORS[func] = understand(func)
         self.dispatches += 1
         seconds = 0.0
-        if self._clock:
+        if self.clocked:
             start = time.perf_counter()
             out = func(*args, **kwargs)
             seconds = time.perf_counter() - start
@@ -243,52 +242,76 @@ def _optimizer_phase(recorder: Recorder, module: torch.nn.Module) -> Iterator[No
             handle.remove()
 
 
-def record(
-    call: Callable[[], Any], module: torch.nn.Module, *, inputs: Any = (), optimizer: torch.optim.Optimizer | None = None, clock: bool = False
-) -> Recording:  # fmt: skip
-    """Run `call()`, which runs `module`, and record every operator call below it.
+class Tape:
+    """What `recording` gives: `finish` turns what was recorded into a Recording, once the block is left."""
 
-    inputs    : what `call` feeds to the module, looked through for key-value caches
-    optimizer : its state counts as optimizer state; its step, where `call` makes one, is recorded as phase "optimizer"
-    clock     : also time every row; use on real tensors only
-    Raises whatever `call` raises; the module and torch are left as they were.
+    def __init__(self, recorder: Recorder, module: torch.nn.Module, inputs: Any, optimizer: torch.optim.Optimizer | None) -> None:
+        self._recorder, self._module, self._inputs, self._optimizer = recorder, module, inputs, optimizer
+        self.total_seconds = 0.0
+
+    def finish(self, result: Any = None) -> Recording:
+        """The table of what ran inside the block; `result` is what it returned, looked through for caches that it filled."""
+        recorder = self._recorder
+        for parameter in self._module.parameters():
+            if parameter.grad is not None:
+                recorder.relabel(parameter.grad, Role.GRADIENT)
+        for tensor in caches([self._inputs, getattr(result, "past_key_values", None)]):
+            recorder.relabel(tensor, Role.CACHE)
+        for tensor in _state(self._optimizer):
+            recorder.relabel(tensor, Role.OPTIMIZER)
+        recorder.builder.hold_living()
+        seconds = np.array(recorder.seconds) if recorder.clocked else None
+        table, seconds = join_norms(recorder.builder.build(), recorder.stack.leaves, seconds)
+        return Recording(
+            table=table, result=result, seconds=seconds, view_seconds=recorder.view_seconds, total_seconds=self.total_seconds,
+            dispatches=recorder.dispatches,
+        )  # fmt: skip
+
+
+def _state(optimizer: torch.optim.Optimizer | None) -> Iterator[torch.Tensor]:
+    for state in optimizer.state.values() if optimizer is not None else ():
+        yield from (value for value in state.values() if isinstance(value, torch.Tensor))
+
+
+@contextmanager
+def recording(
+    module: torch.nn.Module, *, inputs: Any = (), optimizer: torch.optim.Optimizer | None = None, clock: bool = False
+) -> Iterator[Tape]:  # fmt: skip
+    """Record every operator call inside the block, which runs `module`.
+
+    inputs    : what the module is fed, looked through for key-value caches
+    optimizer : its state counts as optimizer state; its step, where the block makes one, is recorded as phase "optimizer"
+    clock     : also time every row; for real tensors only
+    The module and torch are left as they were, whatever happens inside.
     """
-    stack = ModuleStack(module)
-    recorder = Recorder(stack, clock=clock)
+    recorder = Recorder(ModuleStack(module), clock=clock)
     for name, parameter in module.named_parameters():
         recorder.register(parameter, Role.WEIGHT, name)
     for name, buffer in module.named_buffers():
         recorder.register(buffer, Role.BUFFER, name)
     for tensor in caches(inputs):
         recorder.register(tensor, Role.CACHE)
-    for state in optimizer.state.values() if optimizer is not None else ():
-        for value in state.values():
-            if isinstance(value, torch.Tensor):
-                recorder.register(value, Role.OPTIMIZER)
+    for tensor in _state(optimizer):
+        recorder.register(tensor, Role.OPTIMIZER)
+    tape = Tape(recorder, module, inputs, optimizer)
     with ExitStack() as open_things:
         open_things.enter_context(_mha_fast_path_off())
         open_things.enter_context(_optimizer_phase(recorder, module))
-        open_things.enter_context(stack.watching())
+        open_things.enter_context(recorder.stack.watching())
         open_things.enter_context(AttentionMode(recorder))
         open_things.enter_context(recorder)
         start = time.perf_counter()
+        yield tape
+        tape.total_seconds = time.perf_counter() - start
+
+
+def record(
+    call: Callable[[], Any], module: torch.nn.Module, *, inputs: Any = (), optimizer: torch.optim.Optimizer | None = None, clock: bool = False
+) -> Recording:  # fmt: skip
+    """Run `call()`, which runs `module`, and record every operator call below it (see `recording`). Raises whatever `call` raises."""
+    with recording(module, inputs=inputs, optimizer=optimizer, clock=clock) as tape:
         result = call()
-        total = time.perf_counter() - start
-    for parameter in module.parameters():
-        if parameter.grad is not None:
-            recorder.relabel(parameter.grad, Role.GRADIENT)
-    for tensor in caches([inputs, getattr(result, "past_key_values", None)]):
-        recorder.relabel(tensor, Role.CACHE)
-    for state in optimizer.state.values() if optimizer is not None else ():
-        for value in state.values():
-            if isinstance(value, torch.Tensor):
-                recorder.relabel(value, Role.OPTIMIZER)
-    recorder.builder.hold_living()
-    seconds = np.array(recorder.seconds) if clock else None
-    table, seconds = join_norms(recorder.builder.build(), stack.leaves, seconds)
-    return Recording(
-        table=table, result=result, seconds=seconds, view_seconds=recorder.view_seconds, total_seconds=total, dispatches=recorder.dispatches
-    )  # fmt: skip
+    return tape.finish(result)
 
 
 @contextmanager

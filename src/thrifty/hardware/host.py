@@ -1,0 +1,102 @@
+"""The machine that this runs on, as a device like any other: read from the calibration that `measure` keeps in the user's cache.
+
+A calibration is trusted only on the machine, thread count and torch version that it was made with; anything else counts as none.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from thrifty.errors import BadFile
+from thrifty.hardware.device import Calibration, Device, MemoryTier
+
+CALIBRATION_SCHEMA: Final = 1
+NAME: Final = "this-machine"
+
+
+def cpu_name() -> str:
+    """The processor's name as the system gives it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def threads() -> int:
+    """How many threads numerical libraries use here: OMP_NUM_THREADS, else the cores that this process may run on."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(int(wanted), cores) if wanted.isdigit() and int(wanted) > 0 else cores
+
+
+@functools.cache
+def fingerprint() -> Mapping[str, str]:
+    """What a calibration depends on."""
+    import psutil
+
+    def version(package: str) -> str:
+        try:
+            return importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            return "absent"
+
+    return {
+        "cpu": cpu_name(), "machine": platform.machine(), "system": platform.system(), "threads": str(threads()), "cores": str(os.cpu_count()),
+        "memory_gib": str(round(psutil.virtual_memory().total / 2**30)), "torch": version("torch"), "numpy": version("numpy"),
+        "transformers": version("transformers"), "schema": str(CALIBRATION_SCHEMA),
+    }  # fmt: skip
+
+
+def calibration_path() -> Path:
+    """Where this machine's calibration is kept; the name carries the fingerprint."""
+    import platformdirs
+
+    digest = hashlib.sha256(json.dumps(fingerprint(), sort_keys=True).encode()).hexdigest()[:16]
+    return Path(platformdirs.user_cache_dir("thrifty")) / f"calibration-{digest}.json"
+
+
+def read_calibration(path: Path | None = None) -> dict[str, Any] | None:
+    """The calibration's content; None when there is none, or it is corrupt, of another schema, or of another machine (then it is made again)."""
+    try:
+        content = json.loads((path or calibration_path()).read_text())
+    except (OSError, ValueError):
+        return None
+    if not isinstance(content, dict) or content.get("schema") != CALIBRATION_SCHEMA or content.get("fingerprint") != dict(fingerprint()):
+        return None
+    return content if isinstance(content.get("device"), dict) else None
+
+
+def device_of(content: Mapping[str, Any], path: Path) -> Device:
+    """The device that a calibration describes. Raises BadFile for content that lacks something."""
+    try:
+        raw = content["device"]
+        return Device(
+            name=NAME, title=str(raw["title"]), vendor=str(raw["vendor"]), kind="cpu", year=0,
+            peak_flops={str(k): float(v) for k, v in raw["peak_flops"].items()}, vector_flops=float(raw["vector_flops"]),
+            memory=tuple(MemoryTier(name=str(t["name"]), capacity_bytes=float(t["capacity_bytes"]), bandwidth_bytes_per_s=float(t["bandwidth_bytes_per_s"])) for t in raw["memory"]),
+            memory_technology=str(raw["memory_technology"]), tdp_w=float(raw["tdp_w"]), idle_w=float(raw["idle_w"]), truth="measured",
+            die_area_mm2=raw.get("die_area_mm2"), process_node_nm=raw.get("process_node_nm"),
+            notes=tuple(str(n) for n in raw["notes"]), calibration=Calibration(path=str(path), content=content),
+        )  # fmt: skip
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadFile(f"calibration '{path}' lacks or garbles {error}. Make it again: thrifty hardware calibrate") from error
+
+
+def this_machine() -> Device:
+    """This machine as a device. Raises BadFile when it has no valid calibration."""
+    path = calibration_path()
+    content = read_calibration(path)
+    if content is None:
+        raise BadFile("this-machine has no valid calibration. Make one (about half a minute): thrifty hardware calibrate")
+    return device_of(content, path)

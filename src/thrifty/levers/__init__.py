@@ -1,0 +1,14 @@
+"""What changes something and proves the gain.
+
+Every lever is one object with a name, an `estimate` in milliseconds, and (where it can really do the thing here) a `pull` that returns before
+and after. `LEVERS` is the list that `assess` ranks; packages add to it through the entry-point group "thrifty.levers". A lever never
+imports another.
+
+What is not here yet: parallelize, quantize, serve, ondevice, recommend, harden, transpile and steward. `basics` changes what this floor can price:
+the format, the batch, the device, the site.
+"""
+
+from thrifty.levers.catalogue import LEVERS, all_levers
+from thrifty.levers.contract import Change, Estimate, Lever, Refusal
+
+__all__ = ["LEVERS", "Change", "Estimate", "Lever", "Refusal", "all_levers"]

@@ -1,0 +1,16 @@
+"""The list of levers: ours, then those of other packages."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import Final
+
+from thrifty.levers.basics import OTHER_DEVICE, OTHER_FORMAT, OTHER_SITE, LARGER_BATCH
+from thrifty.levers.contract import Lever
+
+LEVERS: Final[tuple[Lever, ...]] = (OTHER_FORMAT, LARGER_BATCH, OTHER_DEVICE, OTHER_SITE)
+
+
+def all_levers() -> tuple[Lever, ...]:
+    """`LEVERS`, and every object that an installed package offers in the entry-point group "thrifty.levers"."""
+    return (*LEVERS, *(point.load() for point in entry_points(group="thrifty.levers")))

@@ -1,0 +1,214 @@
+"""Finds what this machine sustains, in under 40 seconds, and keeps it in the user's cache.
+
+Surfaces of FLOP/s for matrix products by format and shape, convolutions and attention; curves of seconds over bytes for streaming operators; memory
+bandwidth by threads; what a view, a module call and an autograd node cost. Every number is the lower quartile of several repeats, so that a
+busy neighbour does not count, and the spread is kept.
+The file's name carries a fingerprint of processor, threads and versions; one that is corrupt or from another machine is made again.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import product
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from thrifty.cost.sustained import Sustained
+from thrifty.files import writing
+from thrifty.hardware.device import Device
+from thrifty.hardware.host import CALIBRATION_SCHEMA, calibration_path, cpu_name, device_of, fingerprint, read_calibration, threads
+from thrifty.measure import probes
+from thrifty.measure.timing import time_call
+
+FORMATS: Final = {"fp32": torch.float32, "bf16": torch.bfloat16}
+Progress = Callable[[str, float], None]
+"""Called with what is being measured and the share of the work that is done."""
+
+
+class _Spread:
+    """Collects the spread of every measurement."""
+
+    def __init__(self) -> None:
+        self.seen: list[float] = []
+
+    def seconds(self, call: Callable[[], object], *, budget_s: float = 0.02, least: int = 3) -> float:
+        timed = time_call(call, budget_s=budget_s, least=least)
+        self.seen.append(timed.spread)
+        return timed.quick
+
+
+def _surface(axes: Mapping[str, tuple[int, ...]], flops: Callable[..., float], call: Callable[..., Callable[[], object]], spread: _Spread) -> dict[str, Any]:
+    """Rates on the grid of `axes`, the first axis varying slowest of work; a point too large takes the rate of the one before it on that axis."""
+    rates = np.full([len(v) for v in axes.values()], np.nan)
+    for place in product(*(range(len(v)) for v in axes.values())):
+        sizes = [values[i] for values, i in zip(axes.values(), place, strict=True)]
+        work = flops(*sizes)
+        if work <= probes.MOST_FLOPS:
+            rates[place] = work / spread.seconds(call(*sizes), budget_s=0.012)
+    for axis in range(rates.ndim):  # rates beyond what was run: those of the nearest smaller size
+        for index in range(1, rates.shape[axis]):
+            here, before = _at(rates, axis, index), _at(rates, axis, index - 1)
+            here[...] = np.where(np.isnan(here), before, here)
+    return {"axes": {name: list(values) for name, values in axes.items()}, "flops_per_s": rates.tolist()}
+
+
+def _at(array: Any, axis: int, index: int) -> Any:
+    return array[(slice(None),) * axis + (index,)]
+
+
+def _matrices(spread: _Spread) -> Iterator[tuple[str, float, str, Any]]:
+    axes = {"m": probes.LINEAR_M, "n": probes.LINEAR_N, "k": probes.LINEAR_K}
+    linear, bmm = {}, {}
+    for name, dtype in FORMATS.items():
+        pool = probes.Pool(dtype)
+        linear[name] = _surface(axes, probes.linear_flops, functools.partial(probes.linear_call, pool), spread)
+        small = {"batch": probes.BMM_BATCH, "m": probes.BMM_SIZES, "n": probes.BMM_SIZES, "k": probes.BMM_SIZES}
+        bmm[name] = _surface(
+            small, lambda b, m, n, k: 2.0 * b * m * n * k, functools.partial(probes.bmm_call, dtype), spread
+        )  # fmt: skip
+        yield f"matrix products in {name}", 0.25, "", None
+    yield "matrix products", 0.0, "linear", linear
+    yield "batched products", 0.0, "bmm", bmm
+
+
+def _convolutions(spread: _Spread) -> Iterator[tuple[str, float, str, Any]]:
+    axes = {"taps": probes.CONV_TAPS, "m": probes.CONV_PIXELS, "n": probes.CONV_N, "k": probes.CONV_K}
+    surface = _surface(axes, lambda t, m, n, k: 2.0 * t * m * n * k, probes.conv_call, spread)
+    yield "convolutions", 0.15, "conv", {"fp32": surface}
+
+
+def _attention(spread: _Spread) -> Iterator[tuple[str, float, str, Any]]:
+    axes = {"seq_q": probes.ATTENTION_Q, "seq_k": probes.ATTENTION_K}
+    sdpa = torch.nn.functional.scaled_dot_product_attention
+
+    def forward(causal: bool) -> Callable[[int, int], Callable[[], object]]:
+        def make(q: int, k: int) -> Callable[[], object]:
+            tensors = probes.attention_tensors(q, k)
+            return lambda: sdpa(*tensors, is_causal=causal)
+
+        return make
+
+    def backward(q: int, k: int) -> Callable[[], object]:
+        tensors = probes.attention_tensors(q, k, grad=True)
+        with torch.enable_grad():
+            out = sdpa(*tensors)
+        grad = torch.randn_like(out)
+        return lambda: torch.autograd.grad(out, tensors, grad, retain_graph=True)
+
+    forward_flops = lambda q, k: 4.0 * 10 * 60 * q * k  # noqa: E731 - one line of arithmetic
+    yield "attention", 0.05, "attention", _surface(axes, forward_flops, forward(False), spread)
+    yield "attention", 0.05, "attention_causal", _surface(axes, forward_flops, forward(True), spread)
+    yield "attention", 0.05, "attention_backward", _surface(axes, lambda q, k: 2 * forward_flops(q, k), backward, spread)
+
+
+def _streams(spread: _Spread) -> Iterator[tuple[str, float, str, Any]]:
+    curves: dict[str, dict[str, dict[str, list[float]]]] = {}
+    for fmt, dtype in FORMATS.items():
+        sizes = probes.STREAM_ELEMENTS if fmt == "fp32" else probes.STREAM_ELEMENTS[1:-1]
+        for count in sizes:
+            for stream in probes.streams(dtype, count):
+                curve = curves.setdefault(fmt, {}).setdefault(stream.name, {"bytes": [], "seconds": []})
+                seconds = spread.seconds(stream.call, budget_s=0.006)
+                if not curve["bytes"] or stream.bytes_moved > curve["bytes"][-1]:
+                    curve["bytes"].append(float(stream.bytes_moved))
+                    curve["seconds"].append(seconds)
+    backward: dict[str, list[float]] = {"bytes": [], "seconds": []}
+    for count in probes.STREAM_ELEMENTS[1:-1]:
+        with torch.enable_grad():
+            call, moved = probes.norm_backward(count)
+        backward["bytes"].append(float(moved))
+        backward["seconds"].append(spread.seconds(call))
+    curves["fp32"]["norm_backward"] = backward
+    yield "streaming operators", 0.15, "curves", curves
+
+
+def _host(content: dict[str, Any], spread: _Spread) -> dict[str, float]:
+    """What the framework costs around operators, from calls that do nothing else and from a small decoder whose operators are priced already."""
+    x = torch.zeros(4, 4)
+
+    def views() -> None:
+        for _ in range(100):
+            x.transpose(0, 1)
+
+    chain = torch.zeros(4, requires_grad=True)
+    with torch.enable_grad():
+        out = chain
+        for _ in range(200):
+            out = out * 1.5
+    grad = torch.ones(4)
+    floor = float(content["curves"]["fp32"]["mul"]["seconds"][0])
+    backward = spread.seconds(lambda: torch.autograd.grad(out, chain, grad, retain_graph=True), least=5) / 200 - floor
+    host = {"view_s": spread.seconds(views) / 100, "call_s": 0.0, "backward_s": max(backward, 0.0), "floor_s": floor}
+    content["host"] = host
+    from thrifty.measure.toy import framework_seconds
+
+    host["call_s"] = framework_seconds(Sustained.read(content), spread.seconds)
+    return host
+
+
+def _device(content: Mapping[str, Any], bandwidth: Mapping[str, float]) -> dict[str, Any]:
+    """The machine as a device: peaks are the best that was seen."""
+    import psutil
+
+    from thrifty.hardware.host_power import host_watts
+
+    peaks = {name: float(np.nanmax(content["linear"][name]["flops_per_s"])) for name in FORMATS}
+    curve = content["curves"]["fp32"]["addcmul"]
+    vector = max(3 * size / 12 / seconds for size, seconds in zip(curve["bytes"], curve["seconds"], strict=True))
+    watts = host_watts()
+    return {
+        "title": f"this machine: {cpu_name()}, {threads()} threads", "vendor": cpu_name().split()[0], "peak_flops": peaks, "vector_flops": vector,
+        "memory": [{"name": "ram", "capacity_bytes": psutil.virtual_memory().total, "bandwidth_bytes_per_s": max(bandwidth.values())}],
+        "memory_technology": "DDR", "bandwidth_by_threads": dict(bandwidth), "tdp_w": watts.tdp_w, "idle_w": watts.idle_w, "notes": list(watts.notes),
+    }  # fmt: skip
+
+
+def _bandwidth(spread: _Spread) -> dict[str, float]:
+    """Bytes per second of reading one large array, by threads."""
+    x = torch.ones(64 * 2**20 // 4)
+    found, every = {}, torch.get_num_threads()
+    for count in sorted({1, every}):
+        torch.set_num_threads(count)
+        found[str(count)] = x.numel() * 4 / spread.seconds(lambda: x.sum(), budget_s=0.15)
+    torch.set_num_threads(every)
+    return found
+
+
+def calibrate(*, force: bool = False, progress: Progress | None = None) -> Device:
+    """This machine as a device: from the cache where a valid calibration is there and not `force`, else measured now and kept.
+
+    Raises CannotWrite when the cache cannot be written.
+    """
+    path = calibration_path()
+    cached = None if force else read_calibration(path)
+    if cached is not None:
+        try:
+            Sustained.read(cached)
+            return device_of(cached, path)
+        except Exception:  # noqa: S110 - a damaged cache is made again, whatever is wrong with it
+            pass
+    tell = progress or (lambda what, share: None)
+    spread, start, done = _Spread(), time.perf_counter(), 0.0
+    content: dict[str, Any] = {"schema": CALIBRATION_SCHEMA, "fingerprint": dict(fingerprint()), "made_at": datetime.now(UTC).isoformat(timespec="seconds")}
+    with torch.inference_mode(False), torch.no_grad():
+        bandwidth = _bandwidth(spread)
+        for part in (_matrices, _convolutions, _attention, _streams):
+            for what, share, key, value in part(spread):
+                done += share
+                tell(what, min(done, 0.98))
+                if key:
+                    content[key] = value
+        _host(content, spread)
+    content["device"] = _device(content, bandwidth)
+    content["spread"] = {"median": float(np.median(spread.seen)), "p90": float(np.quantile(spread.seen, 0.9)), "measurements": len(spread.seen)}
+    content["seconds"] = time.perf_counter() - start
+    with writing(path) as file:
+        file.write(json.dumps(content).encode())
+    tell("done", 1.0)
+    return device_of(content, path)

@@ -1,0 +1,81 @@
+"""A small decoder, run to learn what the framework costs around operators whose own time is known already."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from typing import Any, Final
+
+import torch
+from torch import nn
+
+from thrifty.cost.columns import Columns
+from thrifty.cost.sustained import Sustained
+from thrifty.measure.timing import time_call
+from thrifty.workload.tracing import record
+
+LAYERS: Final = 6
+
+
+class _Block(nn.Module):
+    """Attention and a gated feed-forward layer, written as public models write them: one module a projection, keyword arguments passed down."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm, self.norm_2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.q, self.k, self.v, self.out = (nn.Linear(width, width, bias=False) for _ in range(4))
+        self.gate, self.up, self.down = nn.Linear(width, 3 * width), nn.Linear(width, 3 * width), nn.Linear(3 * width, width)
+        self.act = nn.SiLU()
+
+    def forward(self, x: torch.Tensor, *, mask: torch.Tensor | None = None, **keywords: Any) -> torch.Tensor:
+        y = self.norm(x)
+        shape = (*y.shape[:-1], self.heads, -1)
+        q, k, v = (layer(y).view(shape).transpose(1, 2) for layer in (self.q, self.k, self.v))
+        a = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        x = x + self.out(a.transpose(1, 2).reshape(x.shape))
+        y = self.norm_2(x)
+        return x + self.down(self.act(self.gate(y)) * self.up(y))
+
+
+class _Toy(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(_Block(40, 4) for _ in range(LAYERS))
+
+    def forward(self, x: torch.Tensor, **keywords: Any) -> torch.Tensor:
+        for block in self.blocks:
+            x = block(x, **keywords)
+        return x
+
+
+def _decoder() -> tuple[nn.Module, dict[str, Any]]:
+    """A tiny LLaMA of the installed transformers, where there is one: its Python is what most language models run through; else our own."""
+    try:
+        from transformers import LlamaConfig, LlamaForCausalLM
+    except ImportError:
+        return _Toy().eval(), {"x": torch.randn(1, 3, 40)}
+    config = LlamaConfig(
+        hidden_size=40, intermediate_size=120, num_hidden_layers=LAYERS, num_attention_heads=4, num_key_value_heads=4, vocab_size=90,
+        max_position_embeddings=64, use_cache=True,
+    )  # fmt: skip
+    return LlamaForCausalLM(config).eval(), {"input_ids": torch.zeros(1, 3, dtype=torch.long)}
+
+
+def framework_seconds(sustained: Sustained, clock: Callable[..., float]) -> float:
+    """Seconds a module call adds: the small decoder's time less what its operators and views are priced at, over its module calls; at least 0."""
+    module, inputs = _decoder()
+    with torch.inference_mode():
+        whole = clock(lambda: module(**inputs), budget_s=0.5, least=20)
+        columns = Columns.of(record(lambda: module(**inputs), module).table)
+    priced = float(sustained.seconds(columns).sum() + sustained.host_seconds(columns).sum())
+    return max(0.0, whole - priced) / max(1.0, float(columns.calls.sum()))
+
+
+def probe_seconds() -> float:
+    """What recording with a clock adds to one operator call, views included: the small decoder recorded, less the same run plain."""
+    module, inputs = _decoder()
+    with torch.inference_mode():
+        plain = time_call(lambda: module(**inputs), budget_s=0.3, least=20, warmup=5).seconds
+        recorded = [record(lambda: module(**inputs), module, clock=True) for _ in range(15)]
+    return max(0.0, statistics.median(r.total_seconds for r in recorded) - plain) / recorded[0].dispatches
