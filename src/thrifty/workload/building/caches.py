@@ -37,8 +37,8 @@ def empty_cache(module: torch.nn.Module) -> Any:
 def filled_cache(module: torch.nn.Module, batch: int, length: int, generator: torch.Generator | None) -> Any:
     """A cache that holds `length` tokens of `batch` sequences.
 
-    Shapes are learned from a forward over one token; keys and values are normal random numbers (on meta: only shapes). A model whose cache holds more than
-    keys and values (states of linear attention) really reads `length` tokens instead.
+    Shapes are learned from a forward over one token; keys and values are normal random numbers (on meta: only shapes). A model whose cache holds
+    more than keys and values (states of linear attention) really reads `length` tokens instead.
     """
     import torch
 

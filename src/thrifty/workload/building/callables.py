@@ -1,8 +1,8 @@
 """A user's own module, named as package.module:callable.
 
-The callable takes no arguments and returns a module, or a module and its inputs:
+The callable returns a module, or a module and its inputs. It takes nothing, or whole numbers with defaults, which are the sizes that can be changed:
 
-    def build():
+    def build(batch=1, image=64):
         return module                       # it is called as module(**module.example_inputs) or module(*module.example_inputs)
         return module, inputs               # inputs: a tuple (positional), a dictionary (by name) or one tensor
         return module, args, kwargs         # both
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thrifty.errors import BadValue, missing_extra
+from thrifty.workload.building.wording import first_line
 
 if TYPE_CHECKING:
     import torch
@@ -57,27 +58,27 @@ def user_callable(name: str) -> Callable[[], Any]:
             raise BadValue(f"there is no module '{path}' to take '{attribute}' from. Run from its folder, or install it.") from error
         raise BadValue(f"importing '{path}' fails: no module named '{error.name}'. Install it.") from error
     except Exception as error:  # whatever a user's module does when it is imported
-        raise BadValue(f"importing '{path}' fails: {_first_line(error)}. Mend it.") from error
+        raise BadValue(f"importing '{path}' fails: {first_line(error)}. Mend it.") from error
     finally:
         if added:
             sys.path.remove(here)
     found = getattr(module, attribute, None)
     if not callable(found):
-        raise BadValue(f"module '{path}' has no callable '{attribute}'. Name a function without arguments that returns {_SHAPES}.")
+        raise BadValue(f"module '{path}' has no callable '{attribute}'. Name a function that returns {_SHAPES}.")
     return found  # type: ignore[no-any-return]
 
 
-def build_user_module(name: str) -> UserModule:
-    """Call a user's callable and sort out what it returned. Raises BadValue, with the callable's own words, where it fails."""
+def build_user_module(name: str, sizes: Mapping[str, int] | None = None) -> UserModule:
+    """Call a user's callable with `sizes` and sort out what it returned. Raises BadValue, with the callable's own words, where it fails."""
     try:
         import torch
     except ModuleNotFoundError as error:
         raise missing_extra(f"Building '{name}'", "torch", "torch") from error
     made = user_callable(name)
     try:
-        result = made()
+        result = made(**(sizes or {}))
     except Exception as error:
-        raise BadValue(f"'{name}' fails when it is called without arguments: {_first_line(error)}. It must return {_SHAPES}.") from error
+        raise BadValue(f"'{name}' fails when it is called with {_sizes(sizes)}: {first_line(error)}. It must return {_SHAPES}.") from error
     parts = result if isinstance(result, tuple) else (result,)
     if not parts or not isinstance(parts[0], torch.nn.Module) or len(parts) > 3:
         raise BadValue(f"'{name}' returned {_describe(result)}. It must return {_SHAPES}.")
@@ -93,11 +94,11 @@ def build_user_module(name: str) -> UserModule:
     return UserModule(name=name, module=parts[0], args=tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,))
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+def _sizes(sizes: Mapping[str, int] | None) -> str:
+    return ", ".join(f"{name}={size}" for name, size in sizes.items()) if sizes else "no arguments"
 
 
 def _describe(result: Any) -> str:
     if isinstance(result, tuple):
         return f"a tuple of {', '.join(type(part).__name__ for part in result) or 'nothing'}"
-    return f"a {type(result).__name__}"
+    return f"an object of type {type(result).__name__}"

@@ -1,4 +1,4 @@
-"""Reads a Hugging Face model folder: its config.json says what the model is, and no weights are needed. JSON is data; no code of the folder is run."""
+"""Reads a Hugging Face model folder: its config.json says what the model is, no weights are needed, and no code of the folder is run."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from thrifty.errors import BadFile, ThriftyError, missing_extra
 from thrifty.formats import format_of_torch
 from thrifty.workload.building.blueprint import Blueprint
 from thrifty.workload.building.modules import build_module, config_of, dtype_of, quiet, torch_class_of
+from thrifty.workload.building.wording import first_line, one_line
 from thrifty.workload.entry import ModelKind
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ def refuse_pickle(path: str | Path) -> None:
 def folder_blueprint(path: str | Path) -> Blueprint:
     """The torch module that a folder's config.json (or a path to a config.json itself) describes.
 
-    Raises BadFile for a folder without one, for what is no JSON or lacks fields, and for an architecture that the installed transformers does not have.
+    Raises BadFile for a folder without one, for what is no JSON or lacks fields, and for an architecture that the installed transformers
+    does not have.
     """
     given = Path(path)
     file = given if given.suffix == ".json" else given / "config.json"
@@ -45,8 +47,9 @@ def folder_blueprint(path: str | Path) -> Blueprint:
     stated = data.get("dtype") or data.get("torch_dtype")
     if "quantization_config" in data:
         notes += ("its quantization_config is left out: weights are counted in the format asked for",)
+    config = {key: value for key, value in data.items() if key not in ("quantization_config", "auto_map")}
     blueprint = Blueprint(
-        name=folder.resolve().name, kind=kind, torch_class=torch_class, config={k: v for k, v in data.items() if k not in ("quantization_config", "auto_map")},
+        name=folder.resolve().name, kind=kind, torch_class=torch_class, config=config,
         format=format_of_torch(stated).name if isinstance(stated, str) else "fp32", weights=weights, file_bytes=file_bytes, notes=notes,
     )  # fmt: skip
     return _checked(blueprint, data, file)
@@ -127,7 +130,7 @@ def _checked(blueprint: Blueprint, data: Mapping[str, Any], file: Path) -> Bluep
     except ThriftyError:
         raise
     except Exception as error:  # transformers raises many types, some of them its own
-        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        reason = one_line(error)
         raise BadFile(f"'{file}' is refused by {cls.config_class.__name__}: {reason}. Mend it.") from error
     context = getattr(config.get_text_config(), "max_position_embeddings", None)
     return replace(blueprint, context=context if isinstance(context, int) and blueprint.kind != "vision" else None)
@@ -149,7 +152,7 @@ def _weights_in(folder: Path) -> tuple[Path | None, int | None, tuple[str, ...]]
     return None, None, ()
 
 
-def load_folder(blueprint: Blueprint, *, format: str = "fp32", device: str = "cpu") -> torch.nn.Module:  # noqa: A002
+def load_folder(blueprint: Blueprint, *, format: str = "fp32", device: str = "cpu") -> torch.nn.Module:
     """Build the module of a folder with the safetensors weights that lie in it. Raises BadFile where they are not whole."""
     cls: Any = torch_class_of(blueprint)
     assert blueprint.weights is not None
@@ -161,10 +164,23 @@ def load_folder(blueprint: Blueprint, *, format: str = "fp32", device: str = "cp
                 use_safetensors=True, local_files_only=True, output_loading_info=True,
             )  # fmt: skip
     except Exception as error:
-        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        reason = one_line(error)
         raise BadFile(f"weights in '{blueprint.weights}' cannot be read: {reason}. Download them again.") from error
     missing = sorted(report["missing_keys"])
     if missing:
         raise BadFile(f"weights in '{blueprint.weights}' lack {len(missing)} tensors, among them {missing[0]}. Download them again.")
     loaded: torch.nn.Module = module.to(device).eval()
     return loaded
+
+
+def folder_tokenizer(folder: Path) -> Any:
+    """The tokenizer in a folder's tokenizer.json; None where there is none."""
+    if not (folder / "tokenizer.json").is_file():
+        return None
+    from transformers import PreTrainedTokenizerFast
+
+    try:
+        with quiet():
+            return PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+    except Exception as error:
+        raise BadFile(f"the tokenizer in '{folder}' cannot be read: {first_line(error)}. Download it again.") from error

@@ -12,6 +12,7 @@ from typing import Any
 
 from thrifty.errors import BadFile, ThriftyError, missing_extra
 from thrifty.formats import get_format
+from thrifty.workload.building.wording import first_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,8 @@ class GgufHeader:
         """A positive whole number that the architecture must state."""
         value = self.fact(key)
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise BadFile(f"'{self.path}' states {self.architecture}.{key}={value}, where a whole number from 1 up is needed. Convert the model again.")
+            stated = f"'{self.path}' states {self.architecture}.{key}={value}"
+            raise BadFile(f"{stated}, where a whole number from 1 up is needed. Convert the model again.")
         return value
 
     @property
@@ -63,8 +65,8 @@ def not_whole(path: str | Path, reason: str) -> BadFile:
 
 
 def open_reader(path: str | Path) -> Any:
-    """A memory-mapped `gguf.GGUFReader` that passes over lists of text (a vocabulary of 49 152 words and its merges cost it two seconds otherwise) and
-    says where a truncated file ends."""
+    """A memory-mapped `gguf.GGUFReader` that passes over lists of text (a vocabulary of 49 152 words and its merges cost it two seconds
+    otherwise) and says where a truncated file ends."""
     try:
         import gguf
     except ModuleNotFoundError as error:
@@ -77,7 +79,7 @@ def open_reader(path: str | Path) -> Any:
     except ThriftyError:
         raise
     except Exception as error:  # the reader raises whatever the bytes that it trips over cause
-        raise not_whole(path, (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".").lower()) from error
+        raise not_whole(path, first_line(error).lower()) from error
 
 
 @functools.cache

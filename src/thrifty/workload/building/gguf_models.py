@@ -1,7 +1,7 @@
 """From a GGUF file to a torch module: the matching transformers class and configuration, real weights, and the tokenizer inside the file.
 
-The common dense decoders (llama, qwen2, qwen3, gemma3) are read directly: seconds, where transformers' own way takes four times as long. Others go through
-transformers, which knows more architectures. Both ways give the same logits (test_peer_transformers_reads_the_same_weights).
+The common dense decoders (llama, qwen2, qwen3, gemma3) are read directly: seconds, where transformers' own way takes four times as long.
+Others go through transformers, which knows more architectures. Both ways give the same logits (test_peer_transformers_reads_the_same_weights).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from thrifty.errors import BadFile, ThriftyError
 from thrifty.workload.building.blueprint import Blueprint
 from thrifty.workload.building.gguf_files import GgufHeader, not_whole, open_reader, read_header
 from thrifty.workload.building.modules import build_module, dtype_of, quiet
+from thrifty.workload.building.wording import first_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +31,9 @@ _LAYER: Final = {
     "attn_output": "self_attn.o_proj", "ffn_norm": "post_attention_layernorm", "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj",
     "ffn_down": "mlp.down_proj", "attn_q_norm": "self_attn.q_norm", "attn_k_norm": "self_attn.k_norm",
 }  # fmt: skip
-_GEMMA: Final = {"post_attention_norm": "post_attention_layernorm", "ffn_norm": "pre_feedforward_layernorm", "post_ffw_norm": "post_feedforward_layernorm"}
+_GEMMA: Final = {
+    "post_attention_norm": "post_attention_layernorm", "ffn_norm": "pre_feedforward_layernorm", "post_ffw_norm": "post_feedforward_layernorm",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +77,8 @@ _DIRECT: Final = {
 
 
 def _direct(header: GgufHeader) -> _Direct | None:
-    """How to read this file directly; None for another architecture, and for experts, uneven layers and stretched positions: those transformers reads."""
+    """How to read this file directly; None for another architecture, and for experts, uneven layers and stretched positions, which transformers
+    reads."""
     stretched = header.fact("rope.scaling.type", "none") != "none" or header.tensor("rope_freqs.weight") is not None
     uneven = isinstance(header.fact("attention.head_count_kv"), list)
     return None if stretched or uneven or header.fact("expert_count", 0) else _DIRECT.get(header.architecture)
@@ -90,12 +94,14 @@ def _common(header: GgufHeader) -> dict[str, Any]:
     if table is None or len(table.shape) != 2 or table.shape[1] != hidden:
         raise not_whole(header.path, f"it has no token_embd.weight of width {hidden}")
     epsilon = header.fact("attention.layer_norm_rms_epsilon")
+    special = {"bos_token_id": "bos", "eos_token_id": "eos", "pad_token_id": "padding"}
     return {
         "hidden_size": hidden, "intermediate_size": header.whole("feed_forward_length"), "num_hidden_layers": header.whole("block_count"),
         "num_attention_heads": heads, "num_key_value_heads": _kv_heads(header), "head_dim": header.fact("attention.key_length") or hidden // heads,
-        "vocab_size": table.shape[0], "max_position_embeddings": header.whole("context_length"), "tie_word_embeddings": header.tensor("output.weight") is None,
+        "vocab_size": table.shape[0], "max_position_embeddings": header.whole("context_length"),
+        "tie_word_embeddings": header.tensor("output.weight") is None,
         **({"rms_norm_eps": epsilon} if epsilon is not None else {}),
-        **{f"{name}_token_id": header.facts.get(f"tokenizer.ggml.{key}_token_id") for name, key in (("bos", "bos"), ("eos", "eos"), ("pad", "padding"))},
+        **{name: header.facts.get(f"tokenizer.ggml.{key}_token_id") for name, key in special.items()},
     }  # fmt: skip
 
 
@@ -137,12 +143,13 @@ def _through_transformers(header: GgufHeader) -> tuple[str, dict[str, Any]]:
         name = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[config.model_type]
     except Exception as error:
         raise BadFile(
-            f"architecture '{header.architecture}' of '{header.path}' is none that can be built. Choose a file of: {', '.join(_DIRECT)}, or another that transformers reads."
+            f"architecture '{header.architecture}' of '{header.path}' is none that can be built. "
+            f"Choose a file of: {', '.join(_DIRECT)}, or another that transformers reads."
         ) from error
     return f"transformers.{name}", config.to_dict()
 
 
-def load_gguf(path: str | Path, *, format: str = "fp32", device: str = "cpu") -> torch.nn.Module:  # noqa: A002
+def load_gguf(path: str | Path, *, format: str = "fp32", device: str = "cpu") -> torch.nn.Module:
     """Build the module of a GGUF file with its real weights, expanded to `format`.
 
     Raises BadFile where the file does not hold every weight of the module that its header describes; NoRoom where it does not fit.
@@ -170,7 +177,8 @@ def _copy_weights(module: torch.nn.Module, header: GgufHeader, direct: _Direct) 
         try:
             weight = direct.turn(tensor.name, dequantize(np.asarray(tensor.data), tensor.tensor_type), header)
         except (NotImplementedError, KeyError, ValueError) as error:
-            raise BadFile(f"tensor '{tensor.name}' of '{header.path}' is stored as {tensor.tensor_type.name}, which cannot be expanded. Choose another file.") from error
+            stored = f"tensor '{tensor.name}' of '{header.path}' is stored as {tensor.tensor_type.name}"
+            raise BadFile(f"{stored}, which cannot be expanded. Choose another file.") from error
         target = parameters[name]
         if tuple(target.shape) != weight.shape:
             raise not_whole(header.path, f"tensor '{tensor.name}' has shape {weight.shape}, and {tuple(target.shape)} was due")
@@ -199,7 +207,7 @@ def _load_through_transformers(header: GgufHeader, blueprint: Blueprint, format_
     except ThriftyError:
         raise
     except Exception as error:
-        raise BadFile(f"weights of '{header.path}' cannot be read: {(str(error).strip() or type(error).__name__).splitlines()[0]}. Choose another file.") from error
+        raise BadFile(f"weights of '{header.path}' cannot be read: {first_line(error)}. Choose another file.") from error
     return module.to(device).eval()
 
 

@@ -16,21 +16,22 @@ if TYPE_CHECKING:
 
 
 def make_inputs(
-    module: torch.nn.Module, what: Entry | Blueprint, phase: WorkPhase, point: Mapping[str, int], device: str = "meta", seed: int = 0
+    module: torch.nn.Module, what: Entry | Blueprint, phase: WorkPhase, point: Mapping[str, int], device: str = "meta", seed: int | None = 0
 ) -> dict[str, Any]:
     """Keyword arguments for one call of `module` in `phase` at `point` (batch, seq or image).
 
     prefill  : `seq` tokens and an empty cache; logits of the last position only, as generation asks for them
     decode   : one token, and a cache that holds `seq` tokens
     forward  : all positions, no cache
-    training : as forward, with labels where the module takes them (else see `loss_for`)
+    training : as forward, with labels where the module takes them (`loss_for` is what to train on)
 
-    On "meta" nothing is allocated; else values are random, from `seed`. Raises BadValue for a phase that the module does not have.
+    On "meta" nothing is allocated; else values are random, from `seed` (zeros where it is None). Raises BadValue for a phase that the module
+    does not have.
     """
     import torch
 
     blueprint = blueprint_of(what) if isinstance(what, Entry) else what
-    generator = None if device == "meta" else torch.Generator().manual_seed(seed)
+    generator = None if device == "meta" or seed is None else torch.Generator().manual_seed(seed)
     if phase in ("prefill", "decode") and (blueprint.kind != "lm" or cache_name(module) is None):
         raise BadValue(f"'{blueprint.name}' generates nothing, so it has no {phase}. Choose phase forward or training.")
     if blueprint.kind == "recommender":
@@ -101,18 +102,18 @@ def _features(module: Any, batch: int, training: bool, device: str, generator: t
     raise NotImplementedError
 
 
-def loss_for(module: torch.nn.Module, kwargs: Mapping[str, Any]) -> Callable[[Any], torch.Tensor] | None:
-    """The loss to train on: None where the module returns its own (it was given labels), else the mean of its first floating output."""
+def loss_for(module: torch.nn.Module) -> Callable[[Any], torch.Tensor]:
+    """The loss to train on: the module's own where it returns one, else the mean of its first floating output."""
     import torch
 
-    if "labels" in kwargs:
-        return None
-
-    def mean(result: Any) -> torch.Tensor:
+    def loss(result: Any) -> torch.Tensor:
+        own = result.get("loss") if isinstance(result, Mapping) else getattr(result, "loss", None)
+        if isinstance(own, torch.Tensor) and own.numel() == 1:
+            return own
         values = list(result.values()) if isinstance(result, Mapping) else [result] if isinstance(result, torch.Tensor) else list(result)
         first = next((value for value in values if isinstance(value, torch.Tensor) and value.is_floating_point()), None)
         if first is None:
             raise BadValue(f"{type(module).__name__} returns no floating tensor to train on. Give a module whose result has a loss.")
-        return first.mean()
+        return first if first.numel() == 1 else first.mean()
 
-    return mean
+    return loss

@@ -11,6 +11,7 @@ from thrifty.errors import BadValue, NoRoom, missing_extra
 from thrifty.formats import get_format
 from thrifty.quantities import show
 from thrifty.workload.building.blueprint import Blueprint, blueprint_of
+from thrifty.workload.building.wording import first_line
 from thrifty.workload.entry import Entry
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ TORCH_FORMATS: Final = ("fp64", "fp32", "fp16", "bf16")
 
 _DTYPES: Final = {"fp64": "float64", "fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 _BLOCK: Final = 1 << 20
-"""Random numbers drawn for weights; a larger tensor repeats them. Speed and memory do not depend on the values, and drawing billions takes minutes."""
+"""Random numbers drawn for weights; larger tensors repeat them: speed does not depend on the values, and drawing billions takes minutes."""
 
 
 def dtype_of(format_name: str) -> torch.dtype:
@@ -57,7 +58,7 @@ def config_of(blueprint: Blueprint) -> Any:
         return maker.from_dict(dict(blueprint.config))
 
 
-def build_module(what: Entry | Blueprint, *, device: str = "meta", format: str = "fp32", seed: int = 0, fill: bool = True) -> torch.nn.Module:  # noqa: A002
+def build_module(what: Entry | Blueprint, *, device: str = "meta", format: str = "fp32", seed: int = 0, fill: bool = True) -> torch.nn.Module:
     """Build a module in evaluation mode: on "meta" without allocating, else with normal random weights of variance 1 / fan-in
     (activations keep their size, so that no kernel meets infinities or denormal numbers, which are slow).
 
@@ -66,44 +67,52 @@ def build_module(what: Entry | Blueprint, *, device: str = "meta", format: str =
     """
     blueprint = blueprint_of(what) if isinstance(what, Entry) else what
     try:
-        import torch
+        importlib.import_module("torch")
     except ModuleNotFoundError as error:
         raise missing_extra(f"Building '{blueprint.name}'", "torch", "torch") from error
-    dtype = dtype_of(format)
-    cls, config = torch_class_of(blueprint), config_of(blueprint)
     if device != "meta":
-        check_room(blueprint, cls, config, device, dtype)
-    module = _construct(blueprint, cls, config, device, dtype)
-    count = sum(parameter.numel() for parameter in module.parameters())
-    if blueprint.parameters is not None and count != blueprint.parameters:
-        raise BadValue(f"'{blueprint.name}' is stated to have {blueprint.parameters} parameters, but {blueprint.torch_class} has {count}. Mend its sheet.")
+        check_room(blueprint, device, format)
+    module = construct(blueprint, device, format)
     if fill and device != "meta":
         fill_random(module, seed)
     return module
 
 
-def _construct(blueprint: Blueprint, cls: type[Any], config: Any, device: str, dtype: torch.dtype) -> torch.nn.Module:
+def construct(blueprint: Blueprint, device: str, format_name: str) -> torch.nn.Module:
+    """The module in evaluation mode, its weights allocated but not set."""
     import torch
 
-    with quiet(), torch.device(device), without_drawing():
-        if config is not None:
-            attention = "sdpa" if getattr(cls, "_supports_sdpa", False) else None
-            module: torch.nn.Module = cls._from_config(config, attn_implementation=attention, dtype=dtype)
-        else:
-            before = torch.get_default_dtype()
-            torch.set_default_dtype(dtype)
-            try:
+    dtype, cls, config = dtype_of(format_name), torch_class_of(blueprint), config_of(blueprint)
+    before = torch.get_default_dtype()
+    try:
+        with quiet(), torch.device(device), without_drawing():
+            if config is not None:
+                attention = "sdpa" if getattr(cls, "_supports_sdpa", False) else None
+                module: torch.nn.Module = cls._from_config(config, attn_implementation=attention, dtype=dtype)
+            else:
+                torch.set_default_dtype(dtype)
                 module = cls(**blueprint.config)
-            finally:
-                torch.set_default_dtype(before)
+    except Exception as error:  # whatever a class raises at sizes that do not go together
+        reason = first_line(error)
+        raise BadValue(f"'{blueprint.name}' cannot be built as {blueprint.torch_class}: {reason}. Mend its configuration.") from error
+    finally:
+        torch.set_default_dtype(before)
+    check_count(blueprint, module, blueprint.torch_class)
     return module.eval()
 
 
-def check_room(blueprint: Blueprint, cls: type[Any], config: Any, device: str, dtype: torch.dtype) -> None:
+def check_count(blueprint: Blueprint, module: torch.nn.Module, owner: object) -> None:
+    """Raise BadValue where a module has another number of parameters than its blueprint states."""
+    count = sum(parameter.numel() for parameter in module.parameters())
+    if blueprint.parameters is not None and count != blueprint.parameters:
+        raise BadValue(f"'{blueprint.name}' is stated to have {blueprint.parameters} parameters, but {owner} has {count}. Mend its sheet.")
+
+
+def check_room(blueprint: Blueprint, device: str, format_name: str) -> None:
     """Raise NoRoom where the weights alone exceed what the device has free. Counts on meta first: a machine must not swap to find out."""
     import torch
 
-    module = _construct(blueprint, cls, config, "meta", dtype)
+    module = construct(blueprint, "meta", format_name)
     needed = sum(tensor.numel() * tensor.element_size() for tensor in (*module.parameters(), *module.buffers()))
     if torch.device(device).type == "cuda":
         free = int(torch.cuda.mem_get_info(torch.device(device))[0])
@@ -112,9 +121,8 @@ def check_room(blueprint: Blueprint, cls: type[Any], config: Any, device: str, d
 
         free = int(psutil.virtual_memory().available)
     if needed > free:
-        name = str(dtype).removeprefix("torch.")
         raise NoRoom(
-            f"'{blueprint.name}' needs {show(needed, 'B')} for its weights in {name}, and {show(free, 'B')} are free on {device}. "
+            f"'{blueprint.name}' needs {show(needed, 'B')} for its weights in {format_name}, and {show(free, 'B')} are free on {device}. "
             "Choose a smaller workload or format."
         )
 
