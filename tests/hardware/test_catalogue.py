@@ -95,7 +95,8 @@ def test_a_tier_is_as_fast_as_the_link_of_that_name() -> None:
 @pytest.mark.parametrize(
     ("name", "number_format", "tera"),
     [
-        ("h100-sxm5", "bf16", 989.4), ("h100-sxm5", "fp8_e4m3", 1978.9), ("h200-sxm", "bf16", 989), ("a100-80gb", "bf16", 312), ("a100-80gb", "int8", 624),
+        ("h100-sxm5", "bf16", 989.4), ("h100-sxm5", "fp8_e4m3", 1978.9), ("h200-sxm", "bf16", 989), ("a100-80gb", "bf16", 312),
+        ("a100-80gb", "int8", 624),
         ("b200", "bf16", 2250), ("b200", "fp4_e2m1", 9000), ("l4", "bf16", 121), ("l40s", "bf16", 362.05), ("v100-sxm2-32gb", "fp16", 125),
         ("mi300x", "bf16", 1307.4), ("rtx-4090", "bf16", 165.2), ("tpu-v4", "bf16", 275), ("t4", "int8", 130),
     ],
