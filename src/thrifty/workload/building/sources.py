@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from thrifty.errors import BadValue, CaptureError, ThriftyError
+from thrifty.formats import get_format
 from thrifty.quantities import positive_int
 from thrifty.workload.building.blueprint import Blueprint
 from thrifty.workload.building.callables import UserModule, build_user_module, user_callable
@@ -57,12 +58,19 @@ class TorchSource:
     def table(self, phase: WorkPhase, format_name: str, point: Mapping[str, int]) -> OperatorTable:
         """Record one step. Meta tensors first; where the model asks for values, fake ones; then real ones on the CPU.
 
+        A format in which torch cannot run a whole model is one of weights alone: they are stored and read in it, and multiplied in bf16.
         Raises CaptureError, with the model's own words, where all fail.
         """
+        from thrifty.workload.building.modules import TORCH_FORMATS
+        from thrifty.workload.building.narrow import CAPTURED_IN, with_weights_in
+
+        chosen = get_format(format_name).name
+        if chosen not in TORCH_FORMATS:
+            return with_weights_in(self.table(phase, CAPTURED_IN, point), chosen)
         reasons: list[str] = []
         for where in ("meta", "fake", "cpu"):
             try:
-                table = self._record(where, phase, format_name, point)
+                table = self._record(where, phase, chosen, point)
             except ThriftyError:
                 raise
             except Exception as error:  # whatever a model raises
@@ -98,9 +106,8 @@ class TorchSource:
         from torch._subclasses.fake_tensor import FakeTensorMode
 
         from thrifty.workload.building.meta import MetaAnswers
-        from thrifty.workload.building.modules import build_module, construct, dtype_of
+        from thrifty.workload.building.modules import build_module, construct
 
-        dtype_of(format_name)
         if where == "meta":
             with MetaAnswers():
                 return record_at(self.module(format_name, point), self.blueprint, phase, point)
