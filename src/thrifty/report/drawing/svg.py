@@ -1,0 +1,65 @@
+"""One chart as static SVG that takes its colours and its type from the page around it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from thrifty.errors import missing_extra
+from thrifty.report.charts import Chart
+from thrifty.report.drawing.bars import bar_layers
+from thrifty.report.drawing.lines import line_layers
+from thrifty.report.drawing.palette import GRID, INK, recolour
+from thrifty.report.drawing.points import point_layers
+from thrifty.report.drawing.tiles import tile_layers
+
+_LAYERS = {
+    "bars": bar_layers, "stacked bars": bar_layers, "scatter": point_layers, "roofline": point_layers, "line": line_layers, "heat map": tile_layers,
+}  # fmt: skip
+
+_CONFIG: dict[str, Any] = {
+    "aria": False,  # the figure around it has the role and the words
+    "background": None, "padding": 4, "font": "Liberation Sans",
+    "view": {"stroke": None},
+    "text": {"fontSize": 11.5, "color": INK},
+    "axis": {"labelFontSize": 11.5, "titleFontSize": 11.5, "titleFontWeight": 600, "gridColor": GRID, "gridWidth": 1},
+    "legend": {"labelFontSize": 11.5, "labelColor": INK, "labelLimit": 260, "rowPadding": 4, "columnPadding": 16},
+}  # fmt: skip
+
+
+def chart_svg(chart: Chart, prefix: str) -> str:
+    """`chart` as an SVG element, empty when no row can be drawn. `prefix` makes the ids within it unique on the page.
+
+    Raises MissingExtra without altair and vl-convert.
+    """
+    try:
+        import altair  # noqa: F401 - the layers use it
+        import vl_convert
+    except ImportError as error:
+        raise missing_extra("HTML reports", "altair", "report") from error
+    layers = _LAYERS[chart.kind](chart)
+    if layers is None:
+        return ""
+    spec = layers.to_dict()
+    spec["config"] = _CONFIG
+    return recolour(_slim(vl_convert.vegalite_to_svg(spec)), prefix)
+
+
+_DROPPED = re.compile(
+    r' (?:(?:role|aria-roledescription|aria-hidden|class|pointer-events|stroke-miterlimit|font-family|xmlns:xlink|version)="[^"]*"|opacity="1")'
+)
+_EMPTY = re.compile(
+    r'<path d=""[^>]*/>|<path[^>]*d="M0,0h0v0h0Z"[^>]*/>|<path[^>]*display="none"/>|<text[^>]*opacity="0"[^>]*>[^<]*</text>|<g>\s*</g>'
+)
+
+
+def _slim(svg: str) -> str:
+    """Without what a page does not need: roles of parts, type faces, empty groups; coordinates to a hundredth of a pixel."""
+    svg = _DROPPED.sub("", svg)
+    svg = re.sub(r"-?\d+\.\d{3,}", lambda match: f"{float(match[0]):.2f}".rstrip("0").rstrip("."), svg)
+    while True:
+        lighter = _EMPTY.sub("", svg)
+        if lighter == svg:
+            break
+        svg = lighter
+    return svg.replace("<svg", '<svg aria-hidden="true" focusable="false"', 1)

@@ -1,0 +1,13 @@
+"""When does what run? Events on streams of devices, and the trace files that other tools read.
+
+An `Event` is one piece of work on one stream of one device; a `Counter` is a quantity over time (watts, bytes held). `traces` writes them as
+Chrome trace JSON, which Perfetto, `chrome://tracing` and the readers of torch.profiler's files open, and reads them back.
+
+Not known here yet: dependencies. The scheduler that solves when each event starts, for many configurations at once, joins this package with
+`thrifty.parallelize`; it will make the same events, so that whatever shows a measured run shows a planned one too.
+"""
+
+from thrifty.timeline.events import Counter, Event
+from thrifty.timeline.traces import read_chrome_trace, write_chrome_trace
+
+__all__ = ["Counter", "Event", "read_chrome_trace", "write_chrome_trace"]
