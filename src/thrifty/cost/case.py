@@ -44,7 +44,7 @@ class Job:
         """Sizes of the first part: batch, seq, image."""
         return self.parts[0].workload.point
 
-    def at(self, *, format: str | None = None, **point: int) -> Job:  # noqa: A002 - the noun of the house
+    def at(self, *, format: str | None = None, **point: int) -> Job:
         """The same job in another format or at other sizes; units follow the batch. Raises BadValue as `Workload.at` does."""
         parts = tuple(replace(part, workload=part.workload.at(format=format, **_moved(part.workload, self.point, point))) for part in self.parts)
         batch = self.point.get("batch", 1)

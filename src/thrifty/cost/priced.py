@@ -19,7 +19,6 @@ from thrifty.footprint import Footprint
 from thrifty.hardware import Device, Site
 from thrifty.hardware import load as load_device
 from thrifty.workload import Kind, Workload
-from thrifty.workload import load as load_workload
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +113,7 @@ def price(workload: Workload | str, device: Device | str, *, site: Site | str = 
     Raises BadValue when the device has no arithmetic for the workload's format; UnknownName for names that no catalogue knows.
     """
     from thrifty.hardware import load_site
+    from thrifty.workload import load as load_workload
 
     run = load_workload(workload) if isinstance(workload, str) else workload
     chip = load_device(device) if isinstance(device, str) else device

@@ -1,7 +1,7 @@
 """Time of every operator on a device from its data sheet: the roofline, with what real kernels lose.
 
     time = max(compute, memory) + overhead
-    compute = padded matrix FLOPs / (peak · efficiency of the kind) + vector FLOPs / (vector peak · efficiency)
+    compute = padded matrix FLOPs (masked blocks skipped, recomputed ones done again) / (peak · efficiency of the kind) + vector FLOPs / (vector peak · efficiency)
     memory  = bytes / (bandwidth · efficiency); attention reads K and V again for every block of queries when one head's K and V do not fit on chip
     overhead = kernels launched × time of a launch
 
@@ -70,7 +70,7 @@ def limit_seconds(columns: Columns, device: Device) -> Floats:
 
 
 def _loop(
-    kind: Any, fmt: Any, matrix: Any, vector: Any, skipped: Any, moved: Any, staged: Any, batch: Any, seq_q: Any, seq_k: Any, kv_heads: Any,
+    kind: Any, fmt: Any, matrix: Any, vector: Any, extra: Any, moved: Any, staged: Any, batch: Any, seq_q: Any, seq_k: Any, kv_heads: Any,
     head_dim: Any, value_dim: Any, element_bytes: Any, launches: Any, peak: Any, efficiency: Any, scalars: Any, seconds: Any, parts: Any,
 ) -> None:  # fmt: skip
     """seconds (D, R); parts (D, R, 3): compute, memory, overhead. Plain Python that Numba compiles."""
@@ -79,7 +79,7 @@ def _loop(
         vector_rate, bandwidth, launch = scalars[d, 0], scalars[d, 1], scalars[d, 2]
         tile_q, tile_k, onchip, stages = scalars[d, 3], scalars[d, 4], scalars[d, 5], scalars[d, 6]
         for r in range(rows):
-            work = matrix[r] - skipped[r]
+            work = matrix[r] + extra[r]
             traffic = moved[r] + stages * staged[r]
             if kind[r] == ATTENTION:
                 q, s = seq_q[r], seq_k[r]
@@ -96,7 +96,7 @@ def _loop(
 
 
 def _numpy(
-    kind: Any, fmt: Any, matrix: Any, vector: Any, skipped: Any, moved: Any, staged: Any, batch: Any, seq_q: Any, seq_k: Any, kv_heads: Any,
+    kind: Any, fmt: Any, matrix: Any, vector: Any, extra: Any, moved: Any, staged: Any, batch: Any, seq_q: Any, seq_k: Any, kv_heads: Any,
     head_dim: Any, value_dim: Any, element_bytes: Any, launches: Any, peak: Any, efficiency: Any, scalars: Any, seconds: Any, parts: Any,
 ) -> None:  # fmt: skip
     """The same sums without Numba, one device at a time."""
@@ -106,7 +106,7 @@ def _numpy(
     for d in range(len(seconds)):
         vector_rate, bandwidth, launch, tile_q, tile_k, onchip, stages = scalars[d]
         blocks = np.ceil(q / tile_q)
-        work = (matrix - skipped) * np.where(tiled, blocks * tile_q / q * (np.ceil(s / tile_k) * tile_k / s), 1.0)
+        work = (matrix + extra) * np.where(tiled, blocks * tile_q / q * (np.ceil(s / tile_k) * tile_k / s), 1.0)
         again = np.where(tiled & (head_bytes > onchip), (blocks - 1.0) * batch * kv_heads * head_bytes, 0.0)
         parts[d, :, 0] = work / (peak[d][fmt] * efficiency[d][kind]) + vector / vector_rate
         parts[d, :, 1] = (moved + stages * staged + again) / bandwidth
@@ -133,7 +133,7 @@ def roofline_seconds(columns: Columns, arrays: DeviceArrays, *, compiled: bool =
     devices, rows = len(arrays.scalars_DS), len(columns)
     seconds, parts = np.empty((devices, rows)), np.empty((devices, rows, 3))
     (kernel() if compiled else _numpy)(
-        columns.kind, columns.format, columns.flops_matrix, columns.flops_vector, columns.flops_skipped, columns.bytes_moved, columns.bytes_staged,
+        columns.kind, columns.format, columns.flops_matrix, columns.flops_vector, columns.flops_recomputed - columns.flops_skipped, columns.bytes_moved, columns.bytes_staged,
         columns.batch, columns.seq_q, columns.seq_k, columns.kv_heads, columns.head_dim, columns.value_dim, element, columns.launches,
         arrays.peak_DF, arrays.efficiency_DK, arrays.scalars_DS, seconds, parts,
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 from typing import Final
 
-from thrifty.levers.basics import OTHER_DEVICE, OTHER_FORMAT, OTHER_SITE, LARGER_BATCH
+from thrifty.levers.basics import LARGER_BATCH, OTHER_DEVICE, OTHER_FORMAT, OTHER_SITE
 from thrifty.levers.contract import Lever
 
 LEVERS: Final[tuple[Lever, ...]] = (OTHER_FORMAT, LARGER_BATCH, OTHER_DEVICE, OTHER_SITE)

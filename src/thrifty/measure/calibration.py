@@ -191,7 +191,7 @@ def calibrate(*, force: bool = False, progress: Progress | None = None) -> Devic
         try:
             Sustained.read(cached)
             return device_of(cached, path)
-        except Exception:  # noqa: S110 - a damaged cache is made again, whatever is wrong with it
+        except Exception:
             pass
     tell = progress or (lambda what, share: None)
     spread, start, done = _Spread(), time.perf_counter(), 0.0

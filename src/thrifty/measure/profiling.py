@@ -78,10 +78,18 @@ class StepSampler:
         self._plain: dict[str, list[float]] = {}
         self._recorded: dict[str, list[tuple[Recording, float]]] = {}
 
+    def samples(self, index: int) -> bool:
+        """Whether the `index`-th step of a kind is instrumented: the last of every eight."""
+        return index % self._every == self._every - 1
+
+    def note(self, name: str, seconds: float) -> None:
+        """Count a plain step that somebody else timed."""
+        self._plain.setdefault(name, []).append(seconds)
+
     @contextmanager
     def step(self, name: str, index: int, inputs: Any = (), optimizer: torch.optim.Optimizer | None = None) -> Iterator[None]:
-        """Around the `index`-th step called `name`; the last of every eight is instrumented (the very first of a kind never is: it warms up)."""
-        if index % self._every != self._every - 1:
+        """Around the `index`-th step called `name`: timed as a whole, or instrumented where it is its turn."""
+        if not self.samples(index):
             start = time.perf_counter()
             yield
             self._plain.setdefault(name, []).append(time.perf_counter() - start)
@@ -91,10 +99,6 @@ class StepSampler:
             yield
         made = tape.finish()
         self._recorded.setdefault(name, []).append((made, time.perf_counter() - begin))
-
-    def plain_seconds(self, name: str) -> list[float]:
-        """Every uninstrumented step's time, in order."""
-        return list(self._plain.get(name, ()))
 
     def profile(self, name: str) -> StepProfile:
         """What was seen of the steps called `name`. Raises BadValue when none was instrumented or none was plain."""

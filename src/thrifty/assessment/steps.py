@@ -1,0 +1,293 @@
+"""The main job as a list of steps; `assess` at the end reads like its table of contents."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from thrifty.assessment.side_by_side import ClassError, class_errors, errors, modelled_rates
+from thrifty.cost import Case, Job, Sweep, sweep
+from thrifty.cost.sustained import sustained_of
+from thrifty.errors import BadValue, CaptureError, MissingExtra, NoRoom
+from thrifty.footprint import pareto_front
+from thrifty.formats import get_format
+from thrifty.hardware import THIS_MACHINE, Device, Site, device_names, load_site
+from thrifty.hardware import load as load_device
+from thrifty.levers import Estimate, Refusal, all_levers
+from thrifty.measure import Run, calibrate, make_and_run
+from thrifty.quantities import positive_int, show
+from thrifty.version import __version__
+from thrifty.workload import Workload
+from thrifty.workload import load as load_workload
+
+SCHEMA: Final = 1
+SEED: Final = 0
+NEW_TOKENS: Final = 48
+ELSEWHERE_FORMAT: Final = "bf16"
+SWEPT: Final = {"batch": (1, 2, 4, 8, 16, 32, 64, 128, 256), "seq": (1, 16, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)}
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assessment:
+    """One case answered.
+
+    cases     : the job on each device asked for; the first is the one that levers change
+    run       : what this machine measured; None when it was not asked, or could not (why_not_run)
+    elsewhere : the job on every catalogue device that has arithmetic for its format
+    swept     : totals of the job's first part over batch and sequence on the first device; estimates: levers' offers, best first
+    """
+
+    workload: Workload
+    cases: tuple[Case, ...]
+    run: Run | None
+    why_not_run: str
+    measured: Mapping[str, Any] | None
+    modelled: Mapping[str, float | None]
+    error: Mapping[str, float | None] | None
+    classes: tuple[ClassError, ...]
+    elsewhere: tuple[Case, ...]
+    swept: Sweep | None
+    estimates: tuple[Estimate, ...]
+    refusals: tuple[Refusal, ...]
+    made_at: str
+    command: str
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def case(self) -> Case:
+        return self.cases[0]
+
+    def front(self) -> list[bool]:
+        """Which of `elsewhere` nothing beats in both time and carbon a unit."""
+        points = [(case.per_unit.time_s, case.per_unit.carbon_gco2e.mid) for case in self.elsewhere if case.fits]
+        kept = iter(pareto_front(points).tolist() if points else [])
+        return [next(kept) if case.fits else False for case in self.elsewhere]
+
+    def to_dict(self) -> dict[str, Any]:
+        case = self.case
+        return {
+            "schema": SCHEMA, "made_at": self.made_at, "command": self.command, "seed": SEED,
+            "versions": {"thrifty": __version__, "python": platform.python_version()},
+            "workload": {
+                "name": self.workload.name, "parameters": self.workload.parameters, "origin": self.workload.origin, "point": dict(case.job.point),
+                "units": case.job.units, "unit": case.job.unit, "weight_bytes": case.priced[0].workload.weight_bytes,
+                "file_bytes": self.workload.file_bytes, "notes": list(self.workload.notes),
+            },
+            "system": [{"device": c.device.name, "title": c.device.title, "truth": c.device.truth} for c in self.cases],
+            "site": case.site.name, "format": case.job.format, "measured": self.measured, "why_not_measured": self.why_not_run or None,
+            "modelled": dict(self.modelled), "error": dict(self.error) if self.error is not None else None,
+            "by_class": [row.to_dict() for row in self.classes],
+            "priced": [{"device": c.device.name, "footprint": c.footprint.to_dict(), "parts": [p.to_dict() for p in c.priced]} for c in self.cases],
+            "elsewhere": [_elsewhere_dict(c) for c in self.elsewhere], "changes": [e.to_dict() for e in self.estimates],
+            "refusals": [r.to_dict() for r in self.refusals], "bound_changes": bound_changes(self.swept), "files": dict(self.files),
+        }  # fmt: skip
+
+    def lines(self) -> list[str]:
+        """The answer for a terminal."""
+        case, result = self.case, []
+        result.append(f"{self.workload.name} on {case.device.title} at {case.site.title}, {case.job.format}, {_sizes(case.job.point)}")
+        names = {
+            "prefill_tokens_per_s": ("prefill", "token/s"), "decode_tokens_per_s": ("decode", "token/s"), "time_to_first_token_s": ("first token", "s"),
+            "samples_per_s": ("throughput", "sample/s"), "peak_memory_bytes": ("peak memory", "B"),
+        }  # fmt: skip
+        for key, (title, unit) in names.items():
+            model = self.modelled.get(key)
+            truth = (self.measured or {}).get(key)
+            if model is None and truth is None:
+                continue
+            parts = [f"  {title:12}"]
+            if truth is not None:
+                parts.append(f"{show(truth, unit):>14} measured")
+            if model is not None:
+                parts.append(f"{show(model, unit):>14} modelled")
+            error = (self.error or {}).get(key)
+            if error is not None:
+                parts.append(f"({error:+.0%})")
+            result.append("  ".join(parts))
+        if self.why_not_run:
+            result.append(f"  not measured: {self.why_not_run}")
+        foot = case.per_unit
+        result.append(f"  one {case.job.unit}: {show(foot.time_s, 's')}, {show(foot.energy_j, 'J')}, {show(foot.carbon_gco2e.mid, 'gCO2e')}"
+                      f" ({show(foot.carbon_gco2e.low, 'g')} to {show(foot.carbon_gco2e.high, 'g')}), modelled; bound by {case.bound}")  # fmt: skip
+        if self.measured and self.measured.get("text"):
+            result.append(f"  it said: {str(self.measured['text']).splitlines()[1]}")
+        if self.estimates:
+            result.append("What would help most (modelled):")
+        for estimate in self.estimates[:6]:
+            factors = ", ".join(f"{what} ÷{factor:.3g}" for what in ("time", "energy", "carbon") if (factor := estimate.factor(what)) is not None)
+            result.append(f"  {estimate.lever:8} {estimate.change}: {factors}" + (f" ({estimate.caveat})" if estimate.caveat else ""))
+        result.extend(f"  {name}: {path}" for name, path in self.files.items())
+        return result
+
+
+def _elsewhere_dict(case: Case) -> dict[str, Any]:
+    foot = case.footprint
+    return {
+        "device": case.device.name, "time_s": foot.time_s, "energy_j": foot.energy_j, "carbon_gco2e": foot.carbon_gco2e.to_dict(),
+        "cost_usd_per_hour": case.device.price_usd_per_hour, "memory_bytes": foot.memory_bytes, "fits": case.fits, "bound": case.bound,
+        "format": case.job.format,
+    }  # fmt: skip
+
+
+def _sizes(point: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in point.items())
+
+
+def bound_changes(swept: Sweep | None) -> list[dict[str, Any]]:
+    """Along each swept axis, with the others at their lowest, where the bound becomes another one."""
+    from thrifty.cost.roofline import BOUNDS
+
+    if swept is None:
+        return []
+    found = []
+    for axis in swept.points:
+        others = [swept.points[name] == swept.points[name].min() for name in swept.points if name != axis]
+        chosen = [i for i in range(len(swept.points[axis])) if all(other[i] for other in others)]
+        chosen.sort(key=lambda i: int(swept.points[axis][i]))
+        for before, after in zip(chosen, chosen[1:], strict=False):
+            if swept.bound_DP[0, before] != swept.bound_DP[0, after]:
+                found.append(
+                    {
+                        "symbol": axis, "between": [int(swept.points[axis][before]), int(swept.points[axis][after])],
+                        "from": BOUNDS[swept.bound_DP[0, before]], "to": BOUNDS[swept.bound_DP[0, after]],
+                    }
+                )  # fmt: skip
+    return found
+
+
+def _find_devices(on: Sequence[str] | str | None, tell: Progress) -> list[Device]:
+    names = [on] if isinstance(on, str) else list(on or [THIS_MACHINE])
+    return [calibrate(progress=lambda what, share: tell(f"calibrating: {what}", share)) if n == THIS_MACHINE else load_device(n) for n in names]
+
+
+def _run_here(workload: Workload, point: Mapping[str, int], format_name: str | None, tell: Progress) -> tuple[Run | None, str]:
+    """What this machine measures, or why it cannot."""
+    try:
+        return make_and_run(workload, point=point, format=format_name, new_tokens=NEW_TOKENS, seed=SEED, progress=tell), ""
+    except (NoRoom, MissingExtra, CaptureError) as reason:
+        return None, str(reason)
+    except BadValue as reason:
+        if "no torch" not in str(reason):
+            raise
+        return None, str(reason)
+
+
+def _captured_like(run: Run, workload: Workload) -> Workload:
+    """The same workload as torch runs it here, in the format and at the sizes that ran."""
+    from thrifty.workload.building import Blueprint, torch_source
+
+    what: Blueprint | None = run.runnable.blueprint
+    if what is None:
+        return workload
+    source = torch_source(what)
+    phase = workload.phase
+    symbols = source.symbols(phase)
+    table = source.table(phase, run.runnable.format, dict(run.point))
+    made = replace(workload, format=run.runnable.format, point=dict(run.point), symbols=symbols, table=table, source=source, origin="captured by torch")
+    return made.at(phase=phase, **run.point)
+
+
+def _job_on(device: Device, workload: Workload, run: Run | None, format_name: str | None) -> Job:
+    if device.name == THIS_MACHINE and run is not None:
+        return Job.of(_captured_like(run, workload), new_tokens=run.new_tokens or 1)
+    wanted = format_name or ("fp32" if device.kind == "cpu" and "bf16" not in device.peak_flops else ELSEWHERE_FORMAT)
+    point = dict(run.point) if run is not None else {}
+    return Job.of(workload.at(format=wanted, **point) if workload.source is not None else workload, new_tokens=NEW_TOKENS)
+
+
+def _elsewhere(job: Job, site: Site) -> list[Case]:
+    found = []
+    for name in device_names():
+        device = load_device(name)
+        try:
+            case = Case(job=job, device=device, site=site)
+            case.footprint  # noqa: B018 - priced here: a device without arithmetic for the format is left out
+        except BadValue:
+            continue
+        found.append(case)
+    return sorted(found, key=lambda case: (not case.fits, case.footprint.time_s))
+
+
+def _sweep(case: Case) -> Sweep | None:
+    """Batch × sequence (or image, or batch alone) of the job's first part, on the case's device, within the workload's range."""
+    workload = case.job.parts[0].workload
+    if workload.source is None:
+        return None
+    grids = []
+    for symbol in workload.symbols:
+        values = [v for v in SWEPT.get(symbol.name, (symbol.default,)) if symbol.high is None or v <= symbol.high]
+        grids.append(values)
+    import numpy as np
+
+    mesh = np.meshgrid(*grids, indexing="ij")
+    return sweep(workload, [case.device], {s.name: m.ravel() for s, m in zip(workload.symbols, mesh, strict=True)})
+
+
+def _estimates(case: Case) -> tuple[list[Estimate], list[Refusal]]:
+    offers, refusals = [], []
+    for lever in all_levers():
+        answer = lever.estimate(case)
+        if isinstance(answer, Refusal):
+            refusals.append(answer)
+        else:
+            offers.extend(answer)
+
+    def gain(estimate: Estimate) -> float:
+        """Geometric mean of what a unit saves in time, energy and carbon."""
+        product = 1.0
+        for what in ("time", "energy", "carbon"):
+            product *= estimate.factor(what) or 1.0
+        return float(product ** (1 / 3))
+
+    return sorted(offers, key=gain, reverse=True), refusals
+
+
+def assess(
+    workload: str | Workload = "smollm2-135m", *, on: Sequence[str] | str | None = None, site: str | None = None, format: str | None = None,  # noqa: A002
+    batch: object = None, seq: object = None, out: str | Path | None = None, progress: Progress | None = None,
+) -> Assessment:  # fmt: skip
+    """Run a workload here, price it here and elsewhere, and rank what would help most.
+
+    on     : devices to price it on (default: this machine, where it is also really run)
+    site   : whose grid, building and prices count (default: the world's average)
+    format : of the numbers (default: what really runs here; BF16 elsewhere)
+    batch, seq : sizes (default: the workload's own; a language model with real weights answers fixed prompts)
+    out    : folder for report.html, report.json and trace.json; None writes nothing
+    Raises UnknownName, BadValue, BadFile or CannotWrite, each one line with rule, value and fix.
+    """
+    tell: Progress = progress or (lambda what, share: None)
+    point = {name: positive_int(name, value) for name, value in (("batch", batch), ("seq", seq)) if value is not None}
+    chosen = get_format(format).name if format is not None else None
+    what = load_workload(workload, **point) if isinstance(workload, str) else (workload.at(**point) if point else workload)
+    place = load_site(site or "world")
+    devices = _find_devices(on, tell)
+    here = next((d for d in devices if d.name == THIS_MACHINE), None)
+    run, why_not = _run_here(what, point, chosen, tell) if here is not None else (None, "")
+    tell("pricing", 0.9)
+    cases = tuple(Case(job=_job_on(device, what, run, chosen), device=device, site=place) for device in devices)
+    modelled = modelled_rates(cases[0])
+    measured = run.to_dict() if run is not None else None
+    sustained = sustained_of(here) if here is not None else None
+    classes = [row for profile in run.profiles for row in class_errors(profile, sustained)] if run is not None and sustained is not None else []
+    elsewhere = _elsewhere(_job_on(load_device("h100-sxm5"), what, run, chosen), place)
+    estimates, refusals = _estimates(cases[0])
+    command = " ".join(["thrifty assess", what.name, *(f"--on {d.name}" for d in devices), f"--site {place.name}",
+                        *(f"--{k} {v}" for k, v in {**point, **({"format": chosen} if chosen else {})}.items())])  # fmt: skip
+    assessment = Assessment(
+        workload=what, cases=cases, run=run, why_not_run=why_not, measured=measured, modelled=modelled,
+        error=errors(measured, modelled) if measured is not None else None, classes=tuple(classes), elsewhere=tuple(elsewhere), swept=_sweep(cases[0]),
+        estimates=tuple(estimates), refusals=tuple(refusals), made_at=datetime.now(UTC).isoformat(timespec="seconds"), command=command,
+    )  # fmt: skip
+    if out is not None:
+        from thrifty.assessment.outputs import write_outputs
+
+        tell("writing the report", 0.97)
+        files = {name: str(path) for name, path in write_outputs(assessment, Path(out)).items()}
+        assessment = replace(assessment, files=files)
+    tell("done", 1.0)
+    return assessment
