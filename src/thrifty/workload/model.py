@@ -24,6 +24,7 @@ class Symbol:
 
     modulus : the counts are one polynomial within each residue class of this (a ViT's image side: its patch size)
     degree  : highest power of the symbol in any count (sequence: 2 because of attention)
+    breaks  : values from which on other polynomials hold (a sliding window that begins to hide keys)
     """
 
     name: str
@@ -31,6 +32,7 @@ class Symbol:
     high: int | None = None
     modulus: int = 1
     degree: int = 1
+    breaks: tuple[int, ...] = ()
     meaning: str = ""
 
     def check(self, value: object) -> int:
