@@ -50,7 +50,7 @@ def _lane(events: list[Event], process: str, thread: str, table: object, seconds
     rows = table.rows
     for index, duration in enumerate(seconds.tolist()):
         row = rows[index]
-        arguments = {
+        arguments: dict[str, str | int | float | bool | None] = {
             "module": table.module(index), "kind": Kind(row["kind"]).label, "flops_matrix": int(row["flops_matrix"]),
             "bytes_read": int(row["bytes_read"]), "bytes_written": int(row["bytes_written"]),
         }  # fmt: skip

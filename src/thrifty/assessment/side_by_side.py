@@ -11,7 +11,7 @@ import numpy as np
 from thrifty.cost import Case
 from thrifty.cost.columns import Columns
 from thrifty.cost.sustained import Sustained
-from thrifty.measure import Run, StepProfile
+from thrifty.measure import StepProfile
 from thrifty.workload import Kind
 
 NUMERIC = ("prefill_tokens_per_s", "decode_tokens_per_s", "time_to_first_token_s", "samples_per_s", "peak_memory_bytes")

@@ -6,6 +6,7 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -149,7 +150,7 @@ def bound_changes(swept: Sweep | None) -> list[dict[str, Any]]:
         others = [swept.points[name] == swept.points[name].min() for name in swept.points if name != axis]
         chosen = [i for i in range(len(swept.points[axis])) if all(other[i] for other in others)]
         chosen.sort(key=lambda i: int(swept.points[axis][i]))
-        for before, after in zip(chosen, chosen[1:], strict=False):
+        for before, after in pairwise(chosen):
             if swept.bound_DP[0, before] != swept.bound_DP[0, after]:
                 found.append(
                     {
@@ -189,7 +190,7 @@ def _captured_like(run: Run, workload: Workload) -> Workload:
     symbols = source.symbols(phase)
     table = source.table(phase, run.runnable.format, dict(run.point))
     made = replace(workload, format=run.runnable.format, point=dict(run.point), symbols=symbols, table=table, source=source, origin="captured by torch")
-    return made.at(phase=phase, **run.point)
+    return made.at(run.point, phase=phase)
 
 
 def _job_on(device: Device, workload: Workload, run: Run | None, format_name: str | None) -> Job:
@@ -197,7 +198,7 @@ def _job_on(device: Device, workload: Workload, run: Run | None, format_name: st
         return Job.of(_captured_like(run, workload), new_tokens=run.new_tokens or 1)
     wanted = format_name or ("fp32" if device.kind == "cpu" and "bf16" not in device.peak_flops else ELSEWHERE_FORMAT)
     point = dict(run.point) if run is not None else {}
-    return Job.of(workload.at(format=wanted, **point) if workload.source is not None else workload, new_tokens=NEW_TOKENS)
+    return Job.of(workload.at(point, format=wanted) if workload.source is not None else workload, new_tokens=NEW_TOKENS)
 
 
 def _elsewhere(job: Job, site: Site) -> list[Case]:
@@ -229,7 +230,8 @@ def _sweep(case: Case) -> Sweep | None:
 
 
 def _estimates(case: Case) -> tuple[list[Estimate], list[Refusal]]:
-    offers, refusals = [], []
+    offers: list[Estimate] = []
+    refusals: list[Refusal] = []
     for lever in all_levers():
         answer = lever.estimate(case)
         if isinstance(answer, Refusal):
@@ -248,7 +250,7 @@ def _estimates(case: Case) -> tuple[list[Estimate], list[Refusal]]:
 
 
 def assess(
-    workload: str | Workload = "smollm2-135m", *, on: Sequence[str] | str | None = None, site: str | None = None, format: str | None = None,  # noqa: A002
+    workload: str | Workload = "smollm2-135m", *, on: Sequence[str] | str | None = None, site: str | None = None, format: str | None = None,
     batch: object = None, seq: object = None, out: str | Path | None = None, progress: Progress | None = None,
 ) -> Assessment:  # fmt: skip
     """Run a workload here, price it here and elsewhere, and rank what would help most.
@@ -263,7 +265,7 @@ def assess(
     tell: Progress = progress or (lambda what, share: None)
     point = {name: positive_int(name, value) for name, value in (("batch", batch), ("seq", seq)) if value is not None}
     chosen = get_format(format).name if format is not None else None
-    what = load_workload(workload, **point) if isinstance(workload, str) else (workload.at(**point) if point else workload)
+    what = load_workload(workload, **point) if isinstance(workload, str) else (workload.at(point) if point else workload)
     place = load_site(site or "world")
     devices = _find_devices(on, tell)
     here = next((d for d in devices if d.name == THIS_MACHINE), None)

@@ -46,7 +46,7 @@ class Job:
 
     def at(self, *, format: str | None = None, **point: int) -> Job:
         """The same job in another format or at other sizes; units follow the batch. Raises BadValue as `Workload.at` does."""
-        parts = tuple(replace(part, workload=part.workload.at(format=format, **_moved(part.workload, self.point, point))) for part in self.parts)
+        parts = tuple(replace(part, workload=part.workload.at(_moved(part.workload, self.point, point), format=format)) for part in self.parts)
         batch = self.point.get("batch", 1)
         return replace(self, parts=parts, units=self.units // batch * parts[0].workload.point.get("batch", 1))
 

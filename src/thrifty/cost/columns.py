@@ -16,7 +16,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """R operators. FLOPs, bytes and sizes are float64 (exact up to 2⁵³); `bytes_moved` is read + written, `bytes_staged` comes on top when nothing is fused."""
+    """R operators. FLOPs, bytes and sizes are float64 (exact up to 2⁵³). bytes_moved: read and written; bytes_staged: on top when nothing is fused."""
 
     kind: Ints
     phase: Ints

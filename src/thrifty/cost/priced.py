@@ -14,9 +14,9 @@ from thrifty.cost.columns import Columns, Floats, Ints
 from thrifty.cost.energy import EnergyModel
 from thrifty.cost.memory import MemoryAccount
 from thrifty.cost.roofline import BOUNDS, device_arrays, limit_seconds, roofline_seconds
-from thrifty.cost.sustained import sustained_of
+from thrifty.cost.sustained import calibrated_parts, sustained_of
 from thrifty.footprint import Footprint
-from thrifty.hardware import Device, Site
+from thrifty.hardware import Device, Site, load_site
 from thrifty.hardware import load as load_device
 from thrifty.workload import Kind, Workload
 
@@ -85,8 +85,8 @@ class Priced:
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "workload": self.workload.name, "device": self.device.name, "site": self.site.name, "model": self.model, "bound": self.bound, "fits": self.fits,
-            "limit_s": self.limit_s, "by_kind": self.by_kind(), "peak_memory_bytes": self.memory.peak_memory_bytes, **self.footprint.to_dict(),
+            "workload": self.workload.name, "device": self.device.name, "site": self.site.name, "model": self.model, "bound": self.bound,
+            "fits": self.fits, "limit_s": self.limit_s, "by_kind": self.by_kind(), "peak_memory_bytes": self.memory.peak_memory_bytes, **self.footprint.to_dict(),
         }  # fmt: skip
 
 
@@ -95,15 +95,12 @@ def operator_seconds(workload: Workload, device: Device, *, fused: bool = False)
     columns = Columns.of(workload.table)
     limits = limit_seconds(columns, device)
     sustained = sustained_of(device)
-    seconds, parts = roofline_seconds(columns, device_arrays([device], columns.formats, fused=fused))
     if sustained is None:
+        seconds, parts = roofline_seconds(columns, device_arrays([device], columns.formats, fused=fused))
         return seconds[0], parts[0], limits, "roofline with the catalogue's efficiencies"
     inside, host = sustained.seconds(columns), sustained.host_seconds(columns)
-    peak = np.array([device.peak(name) for name in columns.formats] or [1.0])[columns.format]
-    compute = columns.flops_matrix / peak + columns.flops_vector / device.vector_flops
-    memory = columns.bytes_moved / device.bandwidth_bytes_per_s
-    floor = np.minimum(columns.launches * sustained.host["floor_s"], inside)
-    return inside + host, np.stack([compute, memory, host + floor], axis=1), limits, "interpolated in this machine's calibration"
+    parts = calibrated_parts(columns, device, sustained, inside, host)
+    return inside + host, parts, limits, "interpolated in this machine's calibration"
 
 
 def price(workload: Workload | str, device: Device | str, *, site: Site | str = "world", fused: bool = False) -> Priced:
@@ -112,14 +109,16 @@ def price(workload: Workload | str, device: Device | str, *, site: Site | str = 
     fused: count a norm or activation that a framework runs as several kernels as one (what compiled stacks do)
     Raises BadValue when the device has no arithmetic for the workload's format; UnknownName for names that no catalogue knows.
     """
-    from thrifty.hardware import load_site
-    from thrifty.workload import load as load_workload
+    if isinstance(workload, str):
+        from thrifty.workload import load as load_workload
 
-    run = load_workload(workload) if isinstance(workload, str) else workload
+        run = load_workload(workload)
+    else:
+        run = workload
     chip = load_device(device) if isinstance(device, str) else device
     place = load_site(site) if isinstance(site, str) else site
     seconds, parts, limits, model = operator_seconds(run, chip, fused=fused)
-    energy = EnergyModel.of(chip).operator_joules(run.table, seconds)
+    energy = np.asarray(EnergyModel.of(chip).operator_joules(run.table, seconds))
     repeats = run.table.repeats
     time_s, energy_j = float((seconds * repeats).sum()), float((energy * repeats).sum())
     account = MemoryAccount.of(run, chip)

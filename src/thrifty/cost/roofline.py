@@ -66,7 +66,8 @@ def limit_seconds(columns: Columns, device: Device) -> Floats:
     """(R,) what physics allows: the larger of matrix FLOPs at peak, vector FLOPs at peak, and bytes at full bandwidth."""
     peak = np.array([device.peak(name) for name in columns.formats] or [1.0])[columns.format]
     work = columns.flops_matrix - columns.flops_skipped
-    return np.maximum(np.maximum(work / peak, columns.flops_vector / device.vector_flops), columns.bytes_moved / device.bandwidth_bytes_per_s)
+    slower = np.maximum(work / peak, columns.flops_vector / device.vector_flops)
+    return np.asarray(np.maximum(slower, columns.bytes_moved / device.bandwidth_bytes_per_s))
 
 
 def _loop(
@@ -133,8 +134,8 @@ def roofline_seconds(columns: Columns, arrays: DeviceArrays, *, compiled: bool =
     devices, rows = len(arrays.scalars_DS), len(columns)
     seconds, parts = np.empty((devices, rows)), np.empty((devices, rows, 3))
     (kernel() if compiled else _numpy)(
-        columns.kind, columns.format, columns.flops_matrix, columns.flops_vector, columns.flops_recomputed - columns.flops_skipped, columns.bytes_moved, columns.bytes_staged,
-        columns.batch, columns.seq_q, columns.seq_k, columns.kv_heads, columns.head_dim, columns.value_dim, element, columns.launches,
+        columns.kind, columns.format, columns.flops_matrix, columns.flops_vector, columns.flops_recomputed - columns.flops_skipped,
+        columns.bytes_moved, columns.bytes_staged, columns.batch, columns.seq_q, columns.seq_k, columns.kv_heads, columns.head_dim, columns.value_dim, element, columns.launches,
         arrays.peak_DF, arrays.efficiency_DK, arrays.scalars_DS, seconds, parts,
     )  # fmt: skip
     return seconds, parts

@@ -37,7 +37,7 @@ CURVE_OF_KIND: Final[Mapping[Kind, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """Rates on a grid, linear in the logarithms between its points, constant beyond its edges. axes: name → sizes, ascending; log_rate: one axis each."""
+    """Rates on a grid, linear in the logarithms between its points, constant beyond its edges. log_axes: ascending; log_rate: one axis each."""
 
     names: tuple[str, ...]
     log_axes: tuple[Floats, ...]
@@ -46,7 +46,8 @@ class Surface:
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> Surface:
         axes = content["axes"]
-        return cls(tuple(axes), tuple(np.log2(np.asarray(a, dtype=np.float64)) for a in axes.values()), np.log2(np.asarray(content["flops_per_s"], dtype=np.float64)))
+        rate = np.log2(np.asarray(content["flops_per_s"], dtype=np.float64))
+        return cls(tuple(axes), tuple(np.log2(np.asarray(a, dtype=np.float64)) for a in axes.values()), rate)
 
     def rate(self, sizes: Mapping[str, Floats]) -> Floats:
         """FLOP/s at each of the given sizes (R,) per axis."""
@@ -65,7 +66,7 @@ class Surface:
                 share = share * (w if side else 1.0 - w)
                 place.append(np.minimum(index + side, len(axis) - 1))
             total += share * self.log_rate[tuple(place)]
-        return np.exp2(total)
+        return np.asarray(np.exp2(total))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class Curve:
     def seconds(self, size_bytes: Floats) -> Floats:
         x = np.log(np.maximum(size_bytes, 1.0))
         inside = np.interp(x, self.log_bytes, self.log_seconds)
-        return np.exp(inside + np.maximum(x - self.log_bytes[-1], 0.0))
+        return np.asarray(np.exp(inside + np.maximum(x - self.log_bytes[-1], 0.0)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,3 +174,12 @@ class Sustained:
 def sustained_of(device: Device) -> Sustained | None:
     """What `device` was seen to sustain; None for a device known from its data sheet only."""
     return Sustained.read(device.calibration.content) if device.calibration is not None else None
+
+
+def calibrated_parts(columns: Columns, device: Device, sustained: Sustained, inside: Floats, host: Floats) -> Floats:
+    """(R, 3) seconds that compute, memory and overhead would take alone at the device's best; the largest is what an operator is bound by."""
+    peak = np.array([device.peak(name) for name in columns.formats] or [1.0])[columns.format]
+    compute = columns.flops_matrix / peak + columns.flops_vector / device.vector_flops
+    memory = columns.bytes_moved / device.bandwidth_bytes_per_s
+    floor = np.minimum(columns.launches * sustained.host["floor_s"], inside)
+    return np.stack([compute, memory, host + floor], axis=1)

@@ -1,7 +1,7 @@
 """Millions of points of a workload's symbols on many devices: polynomials in, totals out, no table made again.
 
 Every chamber of `workload.scaling` is a short list of rows that are alike, with their polynomials; the roofline of each is summed inside one compiled
-loop. It is the same roofline as `roofline`, for devices known by data sheet.
+loop. It is the same roofline as `roofline`, for devices known by data sheet; a calibrated device is interpolated row by row, a thousand times slower.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from thrifty.cost.columns import Floats
+from thrifty.cost.columns import Columns, Floats
 from thrifty.cost.energy import EnergyModel
 from thrifty.cost.roofline import ATTENTION, device_arrays
+from thrifty.cost.sustained import Sustained, calibrated_parts, sustained_of
 from thrifty.formats import get_format
 from thrifty.hardware import Device
 from thrifty.workload.model import Workload
@@ -42,52 +43,58 @@ class Sweep:
 
 
 def _loop(
-    points: Any, exponents: Any, coefficients: Any, kind: Any, fmt: Any, launches: Any, multiplicity: Any, peak: Any, efficiency: Any, scalars: Any,
-    joules: Any, per_flop: Any, seconds: Any, energy: Any, parts: Any,
+    points: Any, exponents: Any, coefficients: Any, attention: Any, kv_heads: Any, multiplicity: Any, per_work: Any, overhead: Any, scalars: Any, joules: Any,
+    per_flop: Any, seconds: Any, energy: Any, parts: Any,
 ) -> None:  # fmt: skip
-    """points (P, S); coefficients (U, 7, C) of USED; joules (D, 5): static W, TDP W, J/vector FLOP, J/byte, DRAM J/byte; results (D, P), (D, P, 3)."""
+    """points (P, S); coefficients (7, U, C) of USED; per_work (D, U) seconds a padded FLOP; overhead (D, U) seconds; scalars (D, 5): seconds a vector
+    FLOP, seconds a byte, tile_q, tile_k, on-chip bytes; joules (D, 5): static W, TDP W, J/vector FLOP, J/byte, DRAM J/byte; per_flop (D, U) J/FLOP;
+    results seconds, energy (D, P), parts (D, P, 3). The point's values are found once and serve every device."""
     count, symbols = points.shape
-    rows, _, monomials = coefficients.shape
-    devices = peak.shape[0]
-    x = np.empty(monomials)
+    _, rows, monomials = coefficients.shape
+    devices = per_work.shape[0]
+    x, values = np.empty(monomials), np.empty((7, rows))
     for p in range(count):
         for c in range(monomials):
-            value = 1.0
+            x[c] = 1.0
             for s in range(symbols):
                 for _ in range(exponents[c, s]):
-                    value *= points[p, s]
-            x[c] = value
-        for r in range(rows):
-            work = vector = moved = 0.0
-            for c in range(monomials):
-                work += coefficients[r, 0, c] * x[c]
-                vector += coefficients[r, 1, c] * x[c]
-                moved += coefficients[r, 2, c] * x[c]
-            q = s_k = head = batch = 0.0
-            attention = kind[r] == ATTENTION
-            if attention:
-                for c in range(monomials):
-                    q += coefficients[r, 3, c] * x[c]
-                    s_k += coefficients[r, 4, c] * x[c]
-                    head += coefficients[r, 5, c] * x[c]
-                    batch += coefficients[r, 6, c] * x[c]
-            for d in range(devices):
+                    x[c] *= points[p, s]
+        for v in range(7):
+            for r in range(rows):
+                if v < 3 or attention[r]:
+                    total = 0.0
+                    for c in range(monomials):
+                        total += coefficients[v, r, c] * x[c]
+                    values[v, r] = total
+        for d in range(devices):
+            per_vector, per_byte, tile_q, tile_k, onchip = scalars[d, 0], scalars[d, 1], scalars[d, 2], scalars[d, 3], scalars[d, 4]
+            static, cap, j_vector, j_byte, j_dram = joules[d, 0], joules[d, 1], joules[d, 2], joules[d, 3], joules[d, 4]
+            time_all = energy_all = by_compute = by_memory = 0.0
+            for r in range(rows):
+                work, vector, moved = values[0, r], values[1, r], values[2, r]
                 padded, traffic = work, moved
-                if attention and q > 1.0:
-                    blocks = np.ceil(q / scalars[d, 3])
-                    padded *= blocks * scalars[d, 3] / q * (np.ceil(s_k / scalars[d, 4]) * scalars[d, 4] / s_k)
-                    if head > scalars[d, 5]:
-                        traffic += (blocks - 1.0) * launches[r, 1] * batch * head
-                compute = padded / (peak[d, fmt[r]] * efficiency[d, kind[r]]) + vector / scalars[d, 0]
-                memory = traffic / scalars[d, 1]
-                overhead = launches[r, 0] * scalars[d, 2] if scalars[d, 6] > 0.0 else scalars[d, 2]
-                time = (compute if compute > memory else memory) + overhead
-                seconds[d, p] += multiplicity[r] * time
-                spent = joules[d, 0] * time + per_flop[d, fmt[r]] * work + joules[d, 2] * vector + joules[d, 3] * moved
-                cap = joules[d, 1] * time
-                energy[d, p] += multiplicity[r] * ((spent if spent < cap else cap) + joules[d, 4] * moved)
-                which = 2 if overhead > compute and overhead > memory else (0 if compute > memory else 1)
-                parts[d, p, which] += multiplicity[r] * time
+                if attention[r] and values[3, r] > 1.0:
+                    q, s_k = values[3, r], values[4, r]
+                    blocks = np.ceil(q / tile_q)
+                    padded *= blocks * tile_q / q * (np.ceil(s_k / tile_k) * tile_k / s_k)
+                    if values[5, r] > onchip:
+                        traffic += (blocks - 1.0) * kv_heads[r] * values[6, r] * values[5, r]
+                compute = padded * per_work[d, r] + vector * per_vector
+                memory = traffic * per_byte
+                extra = overhead[d, r]
+                slower = max(compute, memory)
+                time = slower + extra
+                weighted = multiplicity[r] * time
+                time_all += weighted
+                spent = static * time + per_flop[d, r] * work + j_vector * vector + j_byte * moved
+                energy_all += multiplicity[r] * (min(spent, cap * time) + j_dram * moved)
+                if slower >= extra:
+                    if compute >= memory:
+                        by_compute += weighted
+                    else:
+                        by_memory += weighted
+            seconds[d, p], energy[d, p] = time_all, energy_all
+            parts[d, p, 0], parts[d, p, 1], parts[d, p, 2] = by_compute, by_memory, time_all - by_compute - by_memory
 
 
 @functools.cache
@@ -106,7 +113,7 @@ def _rows(chamber: Chamber, formats: Sequence[str], *, fused: bool) -> tuple[Any
     value = chamber.values_UVC.astype(np.float64) / chamber.denominator
     rows = chamber.table.rows[chamber.rows]
     element = np.array([get_format(name).bytes_per_number for name in formats])[rows["format"]]
-    constant = (chamber.exponents_CS == 0).all(axis=1).argmax()
+    constant = int((chamber.exponents_CS == 0).all(axis=1).argmax())
     staged = 0.0 if fused else value[:, place["bytes_staged"]]
     head_width = (value[:, place["head_dim"], constant] + value[:, place["value_dim"], constant]) * element
     coefficients = np.stack(
@@ -119,7 +126,64 @@ def _rows(chamber: Chamber, formats: Sequence[str], *, fused: bool) -> tuple[Any
         axis=1,
     )  # fmt: skip
     fixed = np.stack([rows["launches"].astype(np.float64), rows["kv_heads"].astype(np.float64)], axis=1)
-    return coefficients, rows["kind"].astype(np.int64), rows["format"].astype(np.int64), fixed, chamber.multiplicity_U.astype(np.float64)
+    # Rows that differ in name alone cost the same: one row with their number.
+    fixed = np.stack([rows["kind"], rows["format"], rows["launches"], rows["kv_heads"]], axis=1).astype(np.float64)
+    alike = np.ascontiguousarray(np.concatenate([fixed, coefficients.reshape(len(rows), -1)], axis=1))
+    _, first, place_of = np.unique(alike.view([("", alike.dtype)] * alike.shape[1]).ravel(), return_index=True, return_inverse=True)
+    many = np.bincount(place_of, weights=chamber.multiplicity_U.astype(np.float64), minlength=len(first))
+    return np.ascontiguousarray(np.moveaxis(coefficients[first], 1, 0)), fixed[first], many
+
+
+def _by_data_sheet(
+    chamber: Chamber, sizes_PS: npt.NDArray[np.int64], devices: Sequence[Device], joules: Floats, models: Sequence[EnergyModel], *, fused: bool
+) -> tuple[Floats, Floats, Floats]:  # fmt: skip
+    """Seconds (D, P), joules (D, P) and parts (D, P, 3) by the roofline."""
+    arrays = device_arrays(devices, chamber.table.formats, fused=fused)
+    coefficients, fixed, many = _rows(chamber, chamber.table.formats, fused=fused)
+    kind, fmt = fixed[:, 0].astype(np.int64), fixed[:, 1].astype(np.int64)
+    per_work = 1.0 / (arrays.peak_DF[:, fmt] * arrays.efficiency_DK[:, kind])
+    launch = arrays.scalars_DS[:, 2:3]
+    overhead = np.repeat(launch, len(fixed), axis=1) if fused else launch * fixed[None, :, 2]
+    scalars = np.concatenate([1.0 / arrays.scalars_DS[:, :2], arrays.scalars_DS[:, 3:6]], axis=1)
+    per_flop = np.array([[m.j_per_flop_in(name) for name in chamber.table.formats] for m in models])[:, fmt]
+    shape = (len(devices), len(sizes_PS))
+    result = np.zeros(shape), np.zeros(shape), np.zeros((*shape, 3))
+    _kernel()(
+        sizes_PS.astype(np.float64), chamber.exponents_CS, coefficients, kind == ATTENTION, fixed[:, 3].copy(), many, per_work, overhead, scalars, joules,
+        per_flop, *result,
+    )  # fmt: skip
+    return result
+
+
+def _calibrated(chamber: Chamber, sustained: Sustained, sizes_PS: npt.NDArray[np.int64], device: Device) -> tuple[Floats, Floats, Floats]:
+    """Seconds, joules and parts at P points on a calibrated device: every row of every point, interpolated in its calibration."""
+    columns, multiplicity = chamber_columns(chamber, sizes_PS)
+    inside, host = sustained.seconds(columns), sustained.host_seconds(columns)
+    parts = calibrated_parts(columns, device, sustained, inside, host)
+    model = EnergyModel.of(device)
+    per_flop = np.array([model.j_per_flop_in(name) for name in columns.formats])[columns.format]
+    work = columns.flops_matrix - columns.flops_skipped + columns.flops_recomputed
+    joules = model.joules(inside + host, per_flop * work, columns.flops_vector, columns.bytes_moved + columns.bytes_staged)
+    shape = (len(chamber.rows), len(sizes_PS))
+    weight = multiplicity[:, None]
+    total = ((inside + host).reshape(shape) * weight).sum(axis=0)
+    which = parts.argmax(axis=1).reshape(shape)
+    split = np.stack([np.where(which == w, (inside + host).reshape(shape) * weight, 0.0).sum(axis=0) for w in range(3)], axis=1)
+    return total, (joules.reshape(shape) * weight).sum(axis=0), split
+
+
+def chamber_columns(chamber: Chamber, sizes_PS: npt.NDArray[np.int64]) -> tuple[Columns, Floats]:
+    """Columns of the U rows that are alike at P points (U × P of them, points fastest), and the multiplicity (U,) of each row."""
+    values = chamber.evaluate(chamber.values_UVC, sizes_PS).astype(np.float64)  # (U, V, P)
+    by_name = {name: values[:, index].ravel() for index, name in enumerate(VALUES)}
+    rows, points = chamber.table.rows[chamber.rows], len(sizes_PS)
+    moved = by_name.pop("bytes_read") + by_name.pop("bytes_written")
+    ints: dict[str, Any] = {name: np.repeat(rows[name].astype(np.int64), points) for name in ("kind", "phase", "format", "op")}
+    floats: dict[str, Any] = {name: values for name, values in by_name.items() if name in Columns.__dataclass_fields__}
+    columns = Columns(
+        **ints, **floats, bytes_moved=moved, repeats=np.ones(len(moved)), formats=chamber.table.formats, strings=chamber.table.strings
+    )  # fmt: skip
+    return columns, chamber.multiplicity_U.astype(np.float64)
 
 
 def sweep(workload: Workload, devices: Sequence[Device], points: Mapping[str, npt.ArrayLike], *, fused: bool = False, memory: bool = True) -> Sweep:
@@ -135,17 +199,17 @@ def sweep(workload: Workload, devices: Sequence[Device], points: Mapping[str, np
     sizes = np.zeros((count, len(polynomials.symbols)), dtype=np.int64)
     models = [EnergyModel.of(device) for device in devices]
     joules = np.array([[m.static_w, m.tdp_w, m.j_per_vector_flop, m.j_per_byte, m.dram_j_per_byte] for m in models]).reshape(-1, 5)
+    roofs = np.array([i for i, device in enumerate(devices) if device.calibration is None], dtype=np.int64)
     for chamber, indices, at in groups:
-        arrays = device_arrays(devices, chamber.table.formats, fused=fused)
-        per_flop = np.array([[m.j_per_flop_in(name) for name in chamber.table.formats] for m in models])
-        coefficients, kind, fmt, fixed, multiplicity = _rows(chamber, chamber.table.formats, fused=fused)
-        part = np.zeros((len(devices), len(indices))), np.zeros((len(devices), len(indices))), np.zeros((len(devices), len(indices), 3))
-        _kernel()(
-            at.astype(np.float64), chamber.exponents_CS, coefficients, kind, fmt, fixed, multiplicity, arrays.peak_DF, arrays.efficiency_DK,
-            arrays.scalars_DS, joules, per_flop, *part,
-        )  # fmt: skip
-        seconds[:, indices], energy[:, indices], parts[:, indices] = part
         sizes[indices] = at
+        for d, device in enumerate(devices):
+            sustained = sustained_of(device)
+            if sustained is not None:
+                seconds[d, indices], energy[d, indices], parts[d, indices] = _calibrated(chamber, sustained, at, device)
+        if len(roofs):
+            found = _by_data_sheet(chamber, at, [devices[i] for i in roofs], joules[roofs], [models[i] for i in roofs], fused=fused)
+            for result, values in zip((seconds, energy, parts), found, strict=True):
+                result[np.ix_(roofs, indices)] = values
     held = polynomials.peak_memory(points) if memory else np.zeros(count, dtype=np.int64)
     return Sweep(
         points={name: sizes[:, i] for i, name in enumerate(polynomials.names)}, devices=tuple(devices), time_s_DP=seconds, energy_j_DP=energy,

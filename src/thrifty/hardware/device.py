@@ -129,9 +129,10 @@ _WIDER: Mapping[str, tuple[str, ...]] = {
     "fp8_e5m2": ("fp8_e4m3", *_HALF),
     "int4": ("int8", *_HALF),
     "int8": _HALF,
-    "int16": ("fp32",),
-    "int32": ("fp32",),
-    "int64": ("fp32", "fp64"),
+    # Indices and counters: no product of theirs is ever multiplied in the matrix units, and a device that lists no such format still adds them.
+    "int16": _HALF,
+    "int32": _HALF,
+    "int64": ("fp32", "fp64", *_HALF),
     "bf16": ("fp16", "fp32"),
     "fp16": ("bf16", "fp32"),
     "tf32": ("fp32", "bf16"),

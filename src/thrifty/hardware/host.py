@@ -84,7 +84,12 @@ def device_of(content: Mapping[str, Any], path: Path) -> Device:
         return Device(
             name=NAME, title=str(raw["title"]), vendor=str(raw["vendor"]), kind="cpu", year=0,
             peak_flops={str(k): float(v) for k, v in raw["peak_flops"].items()}, vector_flops=float(raw["vector_flops"]),
-            memory=tuple(MemoryTier(name=str(t["name"]), capacity_bytes=float(t["capacity_bytes"]), bandwidth_bytes_per_s=float(t["bandwidth_bytes_per_s"])) for t in raw["memory"]),
+            memory=tuple(
+                MemoryTier(
+                    name=str(tier["name"]), capacity_bytes=float(tier["capacity_bytes"]), bandwidth_bytes_per_s=float(tier["bandwidth_bytes_per_s"])
+                )  # fmt: skip
+                for tier in raw["memory"]
+            ),
             memory_technology=str(raw["memory_technology"]), tdp_w=float(raw["tdp_w"]), idle_w=float(raw["idle_w"]), truth="measured",
             die_area_mm2=raw.get("die_area_mm2"), process_node_nm=raw.get("process_node_nm"),
             notes=tuple(str(n) for n in raw["notes"]), calibration=Calibration(path=str(path), content=content),

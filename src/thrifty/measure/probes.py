@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
@@ -99,7 +100,7 @@ def streams(dtype: torch.dtype, count: int) -> Iterator[Stream]:
         "gelu_tanh": lambda t: functional.gelu(t, approximate="tanh"), "tanh": torch.tanh, "exp": torch.exp, "cos": torch.cos,
     }  # fmt: skip
     for name, function in unary.items():
-        yield Stream(name, lambda function=function: function(x), two)
+        yield Stream(name, functools.partial(function, x), two)
     yield Stream("cat", lambda: torch.cat((x, y), 0), 2 * two)
     heads = x.view(rows, -1, 10).transpose(0, 1) if width % 10 == 0 else x.t()
     yield Stream("clone", lambda: heads.clone(memory_format=torch.contiguous_format), two)

@@ -130,7 +130,7 @@ def _run_forward(runnable: Runnable, point: dict[str, int], sampler: StepSampler
 
 
 def make_and_run(
-    workload: Workload, *, point: Mapping[str, int], format: str | None = None, new_tokens: int = 48, seed: int = 0, progress: Progress | None = None,  # noqa: A002
+    workload: Workload, *, point: Mapping[str, int], format: str | None = None, new_tokens: int = 48, seed: int = 0, progress: Progress | None = None,
 ) -> Run:  # fmt: skip
     """Build what `workload` names, with its real weights where they are on this machine, and run it; in fp32 unless `format` says otherwise.
 

@@ -17,7 +17,7 @@ from thrifty.workload.tracing import record
 LAYERS: Final = 6
 
 
-class _Block(nn.Module):
+class _Block(nn.Module):  # type: ignore[misc]
     """Attention and a gated feed-forward layer, written as public models write them: one module a projection, keyword arguments passed down."""
 
     def __init__(self, width: int, heads: int) -> None:
@@ -38,7 +38,7 @@ class _Block(nn.Module):
         return x + self.down(self.act(self.gate(y)) * self.up(y))
 
 
-class _Toy(nn.Module):
+class _Toy(nn.Module):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(_Block(40, 4) for _ in range(LAYERS))

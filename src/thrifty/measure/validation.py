@@ -94,7 +94,7 @@ def validate_case(case: HostCase, sustained: Sustained, device: Device, *, probe
     """Run one workload for about `budget_s` and price the table that it recorded."""
     module, inputs = case.build()
     optimizer = torch.optim.AdamW(module.parameters()) if case.training else None
-    loss = loss_for(module, inputs) if case.training else None
+    loss = loss_for(module) if case.training else None
     if optimizer is not None:
         settle(optimizer)
         step = training_step(module, (), inputs, optimizer, loss)
@@ -119,8 +119,6 @@ def validate_case(case: HostCase, sustained: Sustained, device: Device, *, probe
     by_kind = np.bincount(columns.kind, weights=inside, minlength=len(Kind))
     measured = profile.by_kind()
     modelled = {kind.label: float(by_kind[kind]) for kind in Kind if by_kind[kind] > 0} | {"framework": float(host.sum())}
-    del module, inputs, optimizer, step, sampler
-    gc.collect()
     return HostRow(
         workload=case.name, measured_s=profile.step_s, modelled_s=float((inside + host).sum()), measured_bytes=memory.peak_memory_bytes,
         modelled_bytes=first.table.peak()[0], repeats=repeats,
@@ -134,11 +132,10 @@ def fresh(inputs: dict[str, Any]) -> dict[str, Any]:
 
     result = dict(inputs)
     for name in ("past_key_values", "cache"):
-        cache = result.get(name)
-        layers = getattr(cache, "layers", None)
-        if isinstance(layers, list):
+        cache: Any = result.get(name)
+        if isinstance(getattr(cache, "layers", None), list):
             twin = copy.copy(cache)
-            twin.layers = [copy.copy(layer) for layer in layers]
+            twin.layers = [copy.copy(layer) for layer in cache.layers]
             result[name] = twin
     return result
 
@@ -156,6 +153,7 @@ def validate_host(*, cases: tuple[HostCase, ...] = HOST_CASES, progress: Callabl
         if progress:
             progress(case.name, index / len(cases))
         rows.append(validate_case(case, sustained, device, probe_s=probe_s))
+        gc.collect()
     if progress:
         progress("done", 1.0)
     return HostValidation(device=device, rows=tuple(rows))

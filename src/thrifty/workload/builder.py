@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from thrifty.formats import get_format
 from thrifty.workload.table import ROW, STORAGE, Axes, Kind, OperatorTable, Phase, Role, Stage
@@ -146,9 +147,10 @@ def _merge(accesses: Iterable[Access]) -> tuple[Access, ...]:
     return tuple(merged.items())
 
 
-def _csr(lists: list[tuple[Access, ...]]) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], np.ndarray[tuple[int], np.dtype[np.int32]], np.ndarray[tuple[int], np.dtype[np.int64]]]:
+def _csr(lists: list[tuple[Access, ...]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.int64]]:
     pointer = np.zeros(len(lists) + 1, dtype=np.int64)
-    np.cumsum([len(item) for item in lists], out=pointer[1:]) if lists else None
+    if lists:
+        np.cumsum([len(item) for item in lists], out=pointer[1:])
     flat = [access for item in lists for access in item]
     pairs = np.array(flat, dtype=np.int64).reshape(-1, 2)
     return pointer, pairs[:, 0].astype(np.int32), np.ascontiguousarray(pairs[:, 1])

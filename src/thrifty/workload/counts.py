@@ -11,7 +11,10 @@ from typing import Final, NamedTuple
 
 
 def matmul_flops(batch: int, m: int, n: int, k: int) -> int:
-    """A multiply and an add for each of batch × m × n × k terms. A convolution is the product (groups, images × pixels out, channels out / groups, channels in / groups × taps)."""
+    """A multiply and an add for each of batch × m × n × k terms.
+
+    A convolution is the product (groups, images × pixels out, channels out / groups, channels in / groups × taps).
+    """
     return 2 * batch * m * n * k
 
 
@@ -95,4 +98,5 @@ BACKWARD_ACTIVATION_FLOPS: Final[dict[str, int]] = {
 """The same, for the product of the incoming gradient with the derivative."""
 
 ADAMW_FLOPS: Final = 13
-"""AdamW, one parameter: decay 1, first moment 3 (lerp), second moment 4 (scale, square, scale, add), denominator 3 (root, divide, epsilon), update 2 (scale and divide, add)."""
+"""AdamW, one parameter: decay 1, first moment 3 (lerp), second moment 4 (scale, square, scale, add), denominator 3 (root, divide, epsilon),
+update 2 (scale and divide, add)."""

@@ -71,8 +71,10 @@ class Workload:
     source: Source | None = field(default=None, repr=False, compare=False)
     details: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
-    def at(self, *, phase: WorkPhase | None = None, format: str | None = None, **point: int) -> Workload:  # noqa: A002 - the noun of the house
-        """The same work at another point, phase or format, made afresh by its source.
+    def at(
+        self, point: Mapping[str, int] | None = None, /, *, phase: WorkPhase | None = None, format: str | None = None, **sizes: int,
+    ) -> Workload:  # fmt: skip
+        """The same work at another point, phase or format, made afresh by its source. Sizes may come as a mapping, by name, or both.
 
         Raises BadValue for a size outside its symbol's range and for a workload that has no source (captured without symbols).
         """
@@ -81,7 +83,7 @@ class Workload:
         from thrifty.workload.points import make_workload
 
         same_phase = phase is None or phase == self.phase
-        merged = {**(self.point if same_phase else {k: v for k, v in self.point.items() if k == "batch"}), **point}
+        merged = {**(self.point if same_phase else {k: v for k, v in self.point.items() if k == "batch"}), **(point or {}), **sizes}
         return make_workload(self, phase or self.phase, format or self.format, merged)
 
     @cached_property

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from thrifty.errors import BadValue
 from thrifty.formats import get_format
-from thrifty.workload.model import PHASES, Symbol, WorkPhase, Workload
+from thrifty.workload.model import PHASES, Symbol, Workload, WorkPhase
 from thrifty.workload.table import Role
 
 

@@ -108,7 +108,9 @@ class Polynomials:
                 symbol.check(extreme.item())
             if column.dtype.kind not in "iu" and not (column == np.floor(column)).all():
                 symbol.check(float(column[column != np.floor(column)][0]))
-        return np.stack(np.broadcast_arrays(*columns), axis=-1).astype(np.int64).reshape(-1, len(columns)) if columns else np.zeros((1, 0), dtype=np.int64)
+        if not columns:
+            return np.zeros((1, 0), dtype=np.int64)
+        return np.stack(np.broadcast_arrays(*columns), axis=-1).astype(np.int64).reshape(-1, len(columns))
 
     def groups(self, points: Mapping[str, npt.ArrayLike]) -> list[tuple[Chamber, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
         """(chamber, indices of points in it, their sizes (P', S)): every point is in exactly one group."""
@@ -136,7 +138,9 @@ class Polynomials:
     def _in(self, chamber: Chamber, array: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         low, high = np.array([b[0] for b in chamber.box]), np.array([b[1] for b in chamber.box])
         sample = np.array([b[0] for b in chamber.box])
-        return np.asarray(((array >= low) & (array <= high)).all(axis=1) & self._same_class(array, sample)) if len(self.symbols) else np.ones(len(array), dtype=bool)
+        if not self.symbols:
+            return np.ones(len(array), dtype=bool)
+        return np.asarray(((array >= low) & (array <= high)).all(axis=1) & self._same_class(array, sample))
 
     def _table(self, point: tuple[int, ...]) -> OperatorTable:
         if point not in self._tables:

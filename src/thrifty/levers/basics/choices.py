@@ -35,11 +35,8 @@ class Basic:
         found = []
         for change, changed, command, caveat in self.changes(case):
             if changed.fits:
-                found.append(
-                    Estimate(
-                        lever=self.name, change=change, before=case.per_unit, after=changed.per_unit, unit=case.job.unit, command=command, caveat=caveat
-                    )  # fmt: skip
-                )
+                before, after = case.per_unit, changed.per_unit
+                found.append(Estimate(lever=self.name, change=change, before=before, after=after, unit=case.job.unit, command=command, caveat=caveat))
         found = sorted((e for e in found if self.rank(e) > 1.01), key=self.rank, reverse=True)
         return found[:OFFERS] if found else Refusal(self.name, self.nothing)
 
@@ -53,10 +50,9 @@ def _on(case: Case) -> str:
 
 
 def _formats(case: Case) -> Iterator[Changed]:
-    if case.device.calibration is not None:  # a machine known by measurement runs what its framework runs: no kernels for packed formats there
-        candidates = tuple(f for f in ("bf16",) if f in case.device.peak_flops)
-    else:
-        candidates = FORMATS
+    # A machine known by measurement runs what its framework runs there: no kernels for packed formats.
+    calibrated = case.device.calibration is not None
+    candidates = tuple(f for f in FORMATS if not calibrated or f in case.device.peak_flops)
     now = get_format(case.job.format)
     for name in candidates:
         if get_format(name).bytes_per_number >= now.bytes_per_number:
