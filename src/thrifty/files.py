@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -28,6 +29,8 @@ def writing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    except FileExistsError as error:  # a file stands where a folder should be
+        raise cannot_write(path, NotADirectoryError(errno.ENOTDIR, "not a directory")) from error
     except OSError as error:
         raise cannot_write(path, error) from error
     scratch = Path(name)

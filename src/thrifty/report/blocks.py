@@ -13,7 +13,7 @@ from thrifty.report.numbers import Number, check_ground
 from thrifty.report.tables import Table
 
 Spelling = Literal["plain", "strong", "emphasis", "code"]
-_MARKED = re.compile(r"\*\*(?=\S)(?P<strong>.+?)(?<=\S)\*\*|(?<![\w*])\*(?=[^\s*])(?P<emphasis>.+?)(?<=\S)\*(?![\w*])|`(?P<code>[^`]+)`")
+_MARKED = re.compile(r"\*\*(?=\S)(?P<strong>.+?)(?<=\S)\*\*|(?<![^\s(])\*(?=[^\s*])(?P<emphasis>.+?)(?<=\S)\*(?![\w*])|`(?P<code>[^`]+)`")
 
 
 def spans(text: str) -> Iterator[tuple[Spelling, str]]:

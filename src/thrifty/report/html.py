@@ -46,7 +46,7 @@ def _environment() -> Any:
     try:
         import jinja2
     except ImportError as error:
-        raise missing_extra("HTML reports", "jinja2", "report") from error
+        raise missing_extra("the HTML report", "jinja2", "report") from error
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("thrifty.report", "static"), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -120,7 +121,7 @@ def _load(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
         content = json.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
     except OSError as error:
         raise BadFile(f"cannot read '{os.fspath(path)}': {(error.strerror or str(error)).lower()}. Give the path of a trace file.") from error
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, zlib.error) as error:
         raise BadFile(f"'{os.fspath(path)}' is no Chrome trace: it is not whole JSON. Write it again.") from error
     records = content.get("traceEvents") if isinstance(content, dict) else content
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):

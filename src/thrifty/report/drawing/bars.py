@@ -11,7 +11,7 @@ from thrifty.report.drawing.axes import CHARACTER_PX, fit
 from thrifty.report.drawing.palette import INK, MUTED, PAPER, SHAPES, hatched_colour, plain_colour
 from thrifty.report.numbers import column_texts, join_unit
 
-_WIDTH = 640.0
+_WIDTH, _LONGEST_NAME = 640.0, 260
 
 
 def bar_layers(chart: Chart) -> Any:
@@ -37,7 +37,7 @@ def bar_layers(chart: Chart) -> Any:
         records.append({"name": name, "group": groups[row], "from": start, "to": ends[name], "low": low, "high": high, "label": label})
     if not records:
         return None
-    name_px = max(len(name) for name in order) * CHARACTER_PX + 16
+    name_px = min(max(len(name) for name in order) * CHARACTER_PX, _LONGEST_NAME) + 16
     # With a number at every bar there is no need of an axis, but of room for the numbers.
     room = 0.0 if stacked or ranged else max(len(label) for label in labels) * CHARACTER_PX + 8
     plot = _WIDTH - name_px
@@ -48,7 +48,7 @@ def bar_layers(chart: Chart) -> Any:
 
     grouped = len(series) > 1 and not stacked
     dots = chart.x_log
-    y_axis: dict[str, Any] = {"domain": False, "ticks": False, "labelColor": INK, "labelLimit": 260, "labelPadding": 8, "grid": dots}
+    y_axis: dict[str, Any] = {"domain": False, "ticks": False, "labelColor": INK, "labelLimit": _LONGEST_NAME, "labelPadding": 8, "grid": dots}
     if strong := [name for name in order if name in chart.strong]:
         y_axis["labelFontWeight"] = {"condition": {"test": f"indexof({json.dumps(strong)}, datum.value) >= 0", "value": 700}, "value": 400}
     gaps = alt.Scale(paddingInner=0.3 if grouped else 0.36, paddingOuter=0.1)

@@ -36,7 +36,7 @@ def chart_svg(chart: Chart, prefix: str) -> str:
         import altair  # noqa: F401 - the layers use it
         import vl_convert
     except ImportError as error:
-        raise missing_extra("HTML reports", "altair", "report") from error
+        raise missing_extra("the HTML report", "altair", "report") from error
     layers = _LAYERS[chart.kind](chart)
     if layers is None:
         return ""
