@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -74,6 +75,14 @@ def test_every_room_has_a_reference_page(room: str) -> None:
     assert f"::: thrifty.{room}\n" in page.read_text(encoding="utf-8")
     assert f"reference/{room}.md" in (ROOT / "mkdocs.yml").read_text()
     assert f"({room}.md)" in (page.parent / "index.md").read_text()
+
+
+def test_the_floors_of_the_design_are_those_that_are_held() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    held = [sorted(re.findall(r"thrifty\.(\w+)", layer)) for layer in contracts[0]["layers"]]
+    page = (ROOT / "docs" / "explanation" / "design.md").read_text(encoding="utf-8")
+    drawn = page.partition("```text\n")[2].partition("```")[0].splitlines()
+    assert [sorted(line.split(", ")) for line in drawn] == held
 
 
 def test_every_target_of_the_make_file_is_explained_in_it() -> None:

@@ -15,6 +15,7 @@ from thrifty.version import __version__
 
 if TYPE_CHECKING:
     from thrifty import cost, footprint, formats, hardware, measure, report, timeline, workload
+    from thrifty.assessment import assess
 
 __all__ = [
     "ThriftyError",  # every error that a user can cause and mend

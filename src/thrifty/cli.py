@@ -26,6 +26,9 @@ ROOMS: Final[dict[str, tuple[str, str]]] = {
 }
 """Command -> the typer app behind it, and the line that --help shows without importing it."""
 
+JOINED: Final[dict[str, dict[str, str]]] = {"hardware": {"calibrate": "thrifty.measure.cli:calibrate_command"}}
+"""Command -> further commands under it that a higher floor brings; a room's own cli.py could not import them."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 UsageError: Final[Any] = typer.BadParameter.__base__
 """A command line that does not parse. Typer carries its own copy of click and exports only the child of this class."""
@@ -50,13 +53,20 @@ class LazyGroup(TyperGroup):
 
 def room_command(name: str) -> Any:
     """The command of one room, imported now."""
-    module, _, attribute = ROOMS[name][0].partition(":")
-    room: typer.Typer = getattr(importlib.import_module(module), attribute)
+    room: typer.Typer = named(ROOMS[name][0])
+    for word, home in JOINED.get(name, {}).items():
+        if word not in {command.name for command in room.registered_commands}:
+            room.command(word)(named(home))
     room.rich_markup_mode = None  # plain help everywhere: the same on a terminal, in a file and in the docs
-    room.pretty_exceptions_enable = False
     command = typer.main.get_group(room)
-    command.help = command.help or ROOMS[name][1]
+    command.help = ROOMS[name][1]
     return command
+
+
+def named(place: str) -> Any:
+    """The object at `module:attribute`."""
+    module, _, attribute = place.partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 app = typer.Typer(
@@ -92,8 +102,10 @@ def assess(
 ) -> None:
     """The main job: run a workload, price it, compare devices, and rank what would help most."""
     import thrifty
+    from thrifty.progress import showing
 
-    done = thrifty.assess(workload, on=on, site=site, format=number_format, batch=batch, seq=seq, out=out)
+    with showing() as progress:
+        done = thrifty.assess(workload, on=on, site=site, format=number_format, batch=batch, seq=seq, out=out, progress=progress)
     if as_json:
         print_json(done.to_dict())
     else:
@@ -107,8 +119,9 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """What changed between two assessments, and why."""
-    assessment = importlib.import_module("thrifty.assessment")
-    found = assessment.compare(before, after)
+    from thrifty.assessment import compare as compare_reports
+
+    found = compare_reports(before, after)
     if as_json:
         print_json(found.to_dict())
     else:
