@@ -26,7 +26,7 @@ ROOMS: Final[dict[str, tuple[str, str]]] = {
 }
 """Command -> the typer app behind it, and the line that --help shows without importing it."""
 
-JOINED: Final[dict[str, dict[str, str]]] = {"hardware": {"calibrate": "thrifty.measure.cli:calibrate_command"}}
+JOINED: Final[dict[str, dict[str, str]]] = {"hardware": {"calibrate": "thrifty.measure.cli:calibrate"}}
 """Command -> further commands under it that a higher floor brings; a room's own cli.py could not import them."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
