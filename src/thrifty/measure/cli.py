@@ -1,4 +1,4 @@
-"""Commands of this room: `thrifty hardware calibrate` (joined to the hardware commands by the root) and `thrifty validate host`."""
+"""`thrifty validate` and `thrifty hardware calibrate`: thin over `measure`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import typer
 from thrifty.progress import showing
 from thrifty.quantities import show
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 validate_app = typer.Typer(no_args_is_help=True, help="Hold the models against reality.")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
 @validate_app.callback()
@@ -20,53 +20,65 @@ def validate() -> None:
 
 
 @validate_app.command("host")
-def validate_host(as_json: Json = False) -> None:
-    """Run real workloads on this machine and price the same tables by its calibration, which is frozen before the first of them runs."""
-    from thrifty import measure
+def validate_host_command(as_json: Json = False) -> None:
+    """Run real workloads on this machine and hold the calibrated model against them: time, memory, operator classes."""
+    from thrifty.measure.validation import validate_host
 
-    with showing() as progress:
-        found = measure.validate_host(progress=progress)
+    with showing() as tell:
+        found = validate_host(progress=tell)
     if as_json:
-        typer.echo(json.dumps(found.to_dict(), indent=2, allow_nan=False, ensure_ascii=False))
+        typer.echo(json.dumps(found.to_dict(), indent=1, allow_nan=False, ensure_ascii=False))
         return
-    typer.echo(f"{'workload':34} {'measured':>10} {'modelled':>10} {'error':>7}   {'peak measured':>13} {'modelled':>10} {'error':>7}")
+    typer.echo(f"{'workload':58} {'measured':>9} {'modelled':>9} {'error':>6}   {'measured':>8} {'modelled':>8} {'error':>6}")
     for row in found.rows:
-        times = f"{show(row.measured_s, 's'):>10} {show(row.modelled_s, 's'):>10} {row.time_error:+7.0%}"
-        memory = f"{show(row.measured_bytes, 'B'):>13} {show(row.modelled_bytes, 'B'):>10} {row.memory_error:+7.1%}"
-        typer.echo(f"{row.workload:34} {times}   {memory}")
-    typer.echo("")
-    for kind, entry in found.by_class().items():
-        typer.echo(f"  {kind:12} {entry['share']:6.1%} of the time, error {entry['error']:+.0%}")
+        typer.echo(
+            f"{row.workload:58} {show(row.measured_s, 's'):>9} {show(row.modelled_s, 's'):>9} {row.time_error:+6.0%}   "
+            f"{show(row.measured_bytes, 'B'):>8} {show(row.modelled_bytes, 'B'):>8} {row.memory_error:+6.1%}"
+        )
     errors = found.errors()
-    time = f"time error: median {errors['median_time_error']:.1%}, 90th percentile {errors['p90_time_error']:.1%}"
-    memory = f"memory error: median {errors['median_memory_error']:.1%}, 90th percentile {errors['p90_memory_error']:.1%}"
-    typer.echo(f"{time}; {memory}")
+    typer.echo(
+        f"time: median error {errors['median_time_error']:.1%}, 90th percentile {errors['p90_time_error']:.1%}; "
+        f"memory: median {errors['median_memory_error']:.2%}"
+    )
+    for name, entry in found.by_class().items():
+        typer.echo(f"  {name:12} {entry['share']:5.0%} of measured time, modelled {entry['error']:+.0%}{'  (main class)' if entry['main'] else ''}")
+
+
+@validate_app.command("energy")
+def validate_energy_command(as_json: Json = False) -> None:
+    """Hold the energy model against published measurements, misses included."""
+    from thrifty.cost.energy_evidence import validate_energy
+
+    found = validate_energy()
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(), indent=1, allow_nan=False, ensure_ascii=False))
+        return
+    typer.echo(f"{'what was measured':62} {'published':>12} {'modelled':>12} {'ratio':>6}")
+    for row in found.rows:
+        ratio = "" if row.modelled_j is None else f"{row.modelled_j / row.measured_j:6.2f}"
+        typer.echo(f"{row.name:62} {show(row.measured_j, 'J'):>12} {show(row.modelled_j, 'J'):>12} {ratio:>6}")
 
 
 def calibrate(
-    force: Annotated[bool, typer.Option("--force", help="Measure again, also where a valid calibration is kept.")] = False, as_json: Json = False
+    force: Annotated[bool, typer.Option("--force", help="Measure again even where a valid calibration is there.")] = False, as_json: Json = False
 ) -> None:
-    """Find out what this machine sustains, and keep it in the user's cache; from then on 'this-machine' is a device like any other."""
-    from thrifty import measure
+    """Find what this machine sustains (about half a minute) and keep it in the user's cache."""
+    from thrifty.measure import calibration
 
-    with showing() as progress:
-        device = measure.calibrate(force=force, progress=progress)
+    with showing() as tell:
+        device = calibration.calibrate(force=force, progress=tell)
+    assert device.calibration is not None
+    content: dict[str, Any] = dict(device.calibration.content)
     if as_json:
-        typer.echo(json.dumps(as_dict(device), indent=2, allow_nan=False, ensure_ascii=False))
+        typer.echo(json.dumps(content | {"path": device.calibration.path}, allow_nan=False, ensure_ascii=False))
         return
-    facts = as_dict(device)
-    typer.echo(f"{device.title} (measured {facts['made_at']}, {facts['seconds']:.0f} s, half-spread {facts['spread']['median']:.1%})")
+    typer.echo(device.title)
     for name, peak in device.peak_flops.items():
-        typer.echo(f"  best matrix product, {name:5} {show(peak, 'FLOP/s')}")
-    typer.echo(f"  reading memory              {show(device.bandwidth_bytes_per_s, 'B/s')}")
-    typer.echo(f"  kept in {facts['path']}")
-
-
-def as_dict(device: Any) -> dict[str, Any]:
-    """What a calibrated device is, in plain values: its best rates, and when, in how long and how steadily they were measured."""
-    calibration = device.calibration
-    return {
-        "device": device.name, "title": device.title, "peak_flops": dict(device.peak_flops), "vector_flops": device.vector_flops,
-        "bandwidth_bytes_per_s": device.bandwidth_bytes_per_s, "memory_bytes": device.memory_bytes, "truth": device.truth,
-        **{key: calibration.content[key] for key in ("made_at", "seconds", "spread", "fingerprint")}, "path": calibration.path,
-    }  # fmt: skip
+        typer.echo(f"  {name:5} {show(peak, 'FLOP/s'):>14}   best of its matrix products")
+    typer.echo(f"  {'ram':5} {show(device.bandwidth_bytes_per_s, 'B/s'):>14}   reading one large array")
+    spread, host = content["spread"], content["host"]
+    typer.echo(
+        f"  a view {show(host['view_s'], 's')}, a module call {show(host['call_s'], 's')}, an autograd node {show(host['backward_s'], 's')}\n"
+        f"  {spread['measurements']} measurements in {content['seconds']:.0f} s, spread {spread['median']:.0%} (median) and {spread['p90']:.0%} (90th percentile)\n"
+        f"  kept in {device.calibration.path}"
+    )
