@@ -31,8 +31,15 @@ _examples = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_examples)
 
 pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser(), CodeBlockParser("console", _examples.run_console), SkipParser()],
+    parsers=[
+        PythonCodeBlockParser(),
+        CodeBlockParser("console", _examples.run_console),
+        CodeBlockParser("toml", _examples.keep_file),
+        SkipParser(),
+    ],
     patterns=["README.md", "CONTRIBUTING.md", "docs/*.md", "docs/**/*.md"],
+    setup=_examples.enter_folder,
+    teardown=_examples.leave_folder,
 ).pytest()
 
 

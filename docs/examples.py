@@ -1,6 +1,6 @@
 """Runs what the pages show: each line ``$ command`` of a console block, and, where output is shown under it, compares it.
 
-``...`` in shown output stands for anything. `thrifty` commands run in this process, in a folder of their own. Commands that take minutes are
+``...`` in shown output stands for anything. `thrifty` commands run in this process, in a folder of the page's own. Commands that take minutes are
 parsed, not run (the tests of their rooms run them); of a `make` command it is checked that make knows the target.
 """
 
@@ -10,6 +10,7 @@ import contextlib
 import doctest
 import io
 import os
+import re
 import shlex
 import subprocess
 import tempfile
@@ -67,18 +68,33 @@ def run_command(words: list[str], shown: str) -> str | None:
     return None
 
 
+def keep_file(example: Any) -> str | None:
+    """A TOML block whose first line is ``# name.toml`` becomes a file of that name, for the blocks that follow on its page."""
+    named = re.match(r"# ([\w-]+\.toml)\n", example.parsed)
+    if named:
+        Path(named.group(1)).write_text(example.parsed, encoding="utf-8")
+    return None
+
+
+def enter_folder(namespace: dict[str, Any]) -> None:
+    """Each page runs in an empty folder of its own."""
+    namespace["_left"] = Path.cwd()
+    namespace["_folder"] = tempfile.TemporaryDirectory()
+    os.chdir(namespace["_folder"].name)
+
+
+def leave_folder(namespace: dict[str, Any]) -> None:
+    os.chdir(namespace["_left"])
+    namespace["_folder"].cleanup()
+
+
 def run_thrifty(arguments: list[str]) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr of one command, run in an empty folder."""
+    """Exit code, stdout and stderr of one command."""
     from thrifty.cli import main
 
     out, err = io.StringIO(), io.StringIO()
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        here = Path.cwd()
-        os.chdir(folder)
-        try:
-            code = main(arguments)
-        finally:
-            os.chdir(here)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(arguments)
     return code, out.getvalue(), err.getvalue()
 
 
