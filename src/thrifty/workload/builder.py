@@ -63,6 +63,10 @@ class TableBuilder:
     def size_of(self, storage: int) -> int:
         return self._storages[storage][0]
 
+    def resize(self, storage: int, size_bytes: int) -> None:
+        """`storage` grew while in use (a result written into an empty tensor)."""
+        self._storages[storage][0] = max(self._storages[storage][0], size_bytes)
+
     def release(self, storage: int, row: int | None = None) -> None:
         """`storage` is given back after `row` (default: the last row so far)."""
         self._storages[storage][4] = len(self._rows) - 1 if row is None else row

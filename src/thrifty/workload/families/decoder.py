@@ -14,6 +14,7 @@ sequences and builds the masks of sliding windows kernel by kernel.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -45,7 +46,7 @@ class Decoder:
             Symbol(name="batch", default=1, meaning="batch"),
             Symbol(
                 name="seq", default=min(128, high), high=high, degree=1 if cached else 2, breaks=(edge,) if window else (),
-                meaning="cache before the new token" if cached else "sequence",
+                meaning="context before the new token" if cached else "context",
             ),
         )  # fmt: skip
 
@@ -88,10 +89,8 @@ class Decoder:
         embedded = x
         x = self._positions(context, x)
         for layer in range(shape.layers):
-            if self.recompute:
-                x = tape.checkpoint(lambda entry, layer=layer: self._layer(context, layer, entry), x)  # type: ignore[misc]
-            else:
-                x = self._layer(context, layer, x)
+            run = functools.partial(self._layer, context, layer)
+            x = tape.checkpoint(run, x) if self.recompute else run(x)
         tape.enter(names.final_norm)
         last = context.normalise(x, names.final_norm)
         tape.touch(embedded, *context.held)

@@ -143,7 +143,7 @@ class Context:
 
     def make_angles(self, where: Tensor) -> None:
         """Cosines and sines of the rotary embedding; twice where local and global layers turn at different speeds. And the window's mask."""
-        shape, t = self.shape, self.tape
+        shape = self.shape
         width = shape.rope_dim or shape.head_dim
         if shape.window and (self.past + self.new >= shape.window):
             self._make_mask()

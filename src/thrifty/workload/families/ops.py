@@ -35,7 +35,10 @@ def linear(t: Tape, x: Tensor, weight: Tensor, m: int, n: int, k: int, bias: Ten
         def to_weight() -> None:
             gradient = t.gradient_like(weight, grad)
             shape = (1, k, n, m) if stored_kn else (1, n, k, m)
-            t.row(Kind.LINEAR, "aten.mm", (grad, x), (gradient,), shape, sizes=(grad.size, x_size), flops_matrix=matmul_flops(1, m, n, k), format_name=x.format, views=2)
+            t.row(
+                Kind.LINEAR, "aten.mm", (grad, x), (gradient,), shape, sizes=(grad.size, x_size), flops_matrix=matmul_flops(1, m, n, k),
+                format_name=x.format, views=2,
+            )  # fmt: skip
             t.give(weight, gradient)
 
         def to_input() -> None:
@@ -295,13 +298,14 @@ def gelu_spelled_out(t: Tape, x: Tensor) -> Tensor:
 # -- embeddings, movement, loss -------------------------------------------------------------------------------------------------------
 
 
-def embedding(t: Tape, indices: Tensor, weight: Tensor, lookups: int, width: int, rows: int) -> Tensor:
-    """The rows of a table that `indices` name; of the table only what is fetched is read, at most all of it."""
+def embedding(t: Tape, indices: Tensor, weight: Tensor, lookups: int, width: int, rows: int, *, index_bytes: int | None = None) -> Tensor:
+    """The rows of a table that `indices` name; of the table only what is fetched is read, at most all of it. index_bytes: of indices that repeat."""
+    named = lookups * INDEX_BYTES if index_bytes is None else index_bytes
     out = t.new(lookups * width)
     row_size = weight.size // rows if weight.size % rows == 0 else weight.size / rows
     fetched = int(min(lookups, rows) * row_size)
     t.row(
-        Kind.EMBEDDING, "aten.embedding", (weight, indices), (out,), (1, lookups, width, rows), sizes=(fetched, lookups * INDEX_BYTES),
+        Kind.EMBEDDING, "aten.embedding", (weight, indices), (out,), (1, lookups, width, rows), sizes=(fetched, named),
         format_name=weight.format,
     )  # fmt: skip
 
@@ -309,7 +313,7 @@ def embedding(t: Tape, indices: Tensor, weight: Tensor, lookups: int, width: int
         gradient = t.gradient_like(weight)
         t.row(
             Kind.EMBEDDING, "aten.embedding_dense_backward", (grad, indices), (gradient,), (1, lookups, width, rows),
-            sizes=(grad.size, lookups * INDEX_BYTES), flops_vector=grad.count,
+            sizes=(grad.size, named), flops_vector=grad.count,
         )  # fmt: skip
         t.give(weight, gradient)
 
@@ -337,33 +341,82 @@ def cast(t: Tape, x: Tensor, format_name: str) -> Tensor:
 
 
 def cross_entropy(t: Tape, logits: Tensor, rows: int, classes: int, *, shifted: bool = False) -> None:
-    """The mean loss over `rows` predictions, in fp32, and the start of the backward pass. `shifted`: next-token labels are made first."""
-    wide = cast(t, logits, "fp32")
+    """The mean loss over `rows` predictions, and the start of the backward pass. `shifted`: in fp32, and next-token labels are made first."""
+    wide = cast(t, logits, "fp32") if shifted else logits
+    form = wide.format
     labels = t.input(rows, "int64", "labels")
     if shifted:
         padded = move(t, "aten.constant_pad_nd", (labels,), rows, format_name="int64")
         labels = move(t, "aten.clone", (padded,), rows, format_name="int64")
-    chances = t.new(wide.count, format_name="fp32")
-    t.row(Kind.SOFTMAX, "aten._log_softmax", (wide,), (chances,), (1, rows, classes, 0), flops_vector=softmax_flops(rows, classes), format_name="fp32")
-    loss, total = t.new(1, format_name="fp32"), t.new(1, format_name="fp32", needs=False)
+    chances = t.new(wide.count, format_name=form)
+    t.row(Kind.SOFTMAX, "aten._log_softmax", (wide,), (chances,), (1, rows, classes, 0), flops_vector=softmax_flops(rows, classes), format_name=form)
+    loss, total = t.new(1, format_name=form), t.new(1, format_name=form, needs=False)
+    picked = rows * (chances.size // chances.count)
     t.row(
-        Kind.ELEMENTWISE, "aten.nll_loss_forward", (chances, labels), (loss, total), (1, rows, 0, 0), flops_vector=2 * rows, sizes=(4 * rows, labels.size),
-        format_name="fp32",
+        Kind.ELEMENTWISE, "aten.nll_loss_forward", (chances, labels), (loss, total), (1, rows, 0, 0), flops_vector=2 * rows, sizes=(picked, labels.size),
+        format_name=form,
     )  # fmt: skip
     t.touch(logits, wide)
 
     def through_softmax(grad: Tensor) -> None:
-        part = t.new(wide.count, format_name="fp32", needs=False)
-        t.row(Kind.SOFTMAX, "aten._log_softmax_backward_data", (grad, chances), (part,), (1, rows, classes, 0), flops_vector=4 * wide.count, format_name="fp32")
+        part = t.new(wide.count, format_name=form, needs=False)
+        t.row(
+            Kind.SOFTMAX, "aten._log_softmax_backward_data", (grad, chances), (part,), (1, rows, classes, 0), flops_vector=4 * wide.count,
+            format_name=form,
+        )  # fmt: skip
         t.give(wide, part)
 
     def through_loss(grad: Tensor) -> None:
-        part = t.new(wide.count, format_name="fp32", needs=False)
-        t.row(
-            Kind.ELEMENTWISE, "aten.nll_loss_backward", (grad, labels, total), (part,), (1, wide.count, 0, 0), flops_vector=rows, format_name="fp32",
-        )  # fmt: skip
+        part = t.new(wide.count, format_name=form, needs=False)
+        t.row(Kind.ELEMENTWISE, "aten.nll_loss_backward", (grad, labels, total), (part,), (1, wide.count, 0, 0), flops_vector=rows, format_name=form)
         t.give(chances, part)
 
     t.later(chances, through_softmax)
     t.later(loss, through_loss)
-    loss.grad = move(t, "aten.ones_like", (loss,), 1, format_name="fp32")
+    loss.grad = move(t, "aten.ones_like", (loss,), 1, format_name=form)
+
+
+def select(t: Tape, x: Tensor, count: int) -> Tensor:
+    """A part of `x` as a view; its gradient is written into zeros of the whole."""
+    out = Tensor(x.storage, count, count * (x.size // x.count), x.format, x.needs)
+    t.later(out, lambda grad: t.give(x, move(t, "aten.select_backward", (grad,), x.count, format_name=x.format)))
+    return out
+
+
+def convolution(
+    t: Tape, x: Tensor, weight: Tensor, pixels: int, channels: int, inputs: int, taps: int, bias: Tensor | None = None
+) -> Tensor:  # fmt: skip
+    """A convolution as the product that it is: images × pixels out, channels out, channels in × taps. Backward: one row for dX, dW and db."""
+    out = t.new(pixels * channels)
+    shape = (1, pixels, channels, inputs * taps)
+    flops = matmul_flops(*shape)
+    operands = (x, weight) if bias is None else (x, weight, bias)
+    extra = 0 if bias is None else out.count
+    t.row(Kind.CONV, "aten.convolution", operands, (out,), shape, flops_matrix=flops, flops_vector=extra, taps=taps)
+
+    def backward(grad: Tensor) -> None:
+        gradients = ([t.new(x.count, needs=False)] if x.needs else []) + [t.gradient_like(weight)] + ([t.gradient_like(bias)] if bias is not None else [])
+        t.row(
+            Kind.CONV, "aten.convolution_backward", (grad, x, weight), gradients, shape, flops_matrix=flops * (1 + x.needs), flops_vector=extra, taps=taps,
+            views=2,
+        )  # fmt: skip
+        if bias is not None:
+            t.give(bias, gradients.pop())
+        t.give(weight, gradients.pop())
+        if gradients:
+            t.give(x, gradients.pop())
+
+    t.later(out, backward)
+    return out
+
+
+def pool_all(t: Tape, x: Tensor, results: int) -> Tensor:
+    """The mean over all pixels of each of `results` images and channels."""
+    out = t.new(results)
+    t.row(Kind.ELEMENTWISE, "aten.mean", (x,), (out,), (1, results, 0, 0), flops_vector=x.count + results, views=1)
+
+    def backward(grad: Tensor) -> None:
+        t.give(x, move(t, "aten.div", (grad,), x.count, kind=Kind.ELEMENTWISE, flops=x.count))
+
+    t.later(out, backward)
+    return out

@@ -1,0 +1,180 @@
+"""The commands of this room: `thrifty workload list`, `show` and `trace`. They parse, load and print."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from thrifty.errors import BadValue
+from thrifty.quantities import show as write
+from thrifty.workload.library import get_entry, load, names
+from thrifty.workload.model import PHASES, Workload, WorkPhase
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+app = typer.Typer(no_args_is_help=True, help="What runs: list, show and trace workloads.")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Name = Annotated[str, typer.Argument(help="Catalogue name, your own .toml, model folder, .gguf file or package.module:callable.")]
+Format = Annotated[str | None, typer.Option("--format", help="Number format of the weights. Default: as published.")]
+_PIPE_WIDTH = 140
+"""Columns where no terminal tells: room for the tables of lists without a fold."""
+
+
+@app.command("list")
+def list_workloads(as_json: Json = False) -> None:
+    """List the workloads of the catalogue and of installed packages."""
+    found = [_summary(load(name)) for name in names()]
+    if as_json:
+        _json({"workloads": found})
+        return
+    _print(_table("workload", "title", "parameters", "weights", "format", "origin", "licence", rows=[
+        (
+            one["name"], one["title"], write(one["parameters"], ""), write(one["weight_bytes"], "B"), one["format"], one["origin"], one["licence"] or "–",
+        )
+        for one in found
+    ]))  # fmt: skip
+
+
+@app.command("show")
+def show(name: Name, number_format: Format = None, as_json: Json = False) -> None:
+    """Show one workload: its parameters, its bytes, its sizes, and who says so."""
+    workload = load(name, format=number_format)
+    said = {
+        **_summary(workload), "phase": workload.phase,
+        "symbols": [
+            {"name": s.name, "default": s.default, "high": s.high, "modulus": s.modulus, "meaning": s.meaning} for s in workload.symbols
+        ],
+        "notes": list(workload.notes), "facts": _facts(name),
+    }  # fmt: skip
+    if as_json:
+        _json(said)
+        return
+    sizes = [f"{s.name} from 1{f' to {s.high}' if s.high else ''} (default {s.default})" for s in workload.symbols]
+    rows = [
+        ("parameters", f"{workload.parameters:,}"), ("weights", f"{workload.weight_bytes:,} B in {workload.format}"),
+        ("stored file", "–" if workload.file_bytes is None else f"{workload.file_bytes:,} B"), ("sizes", "\n".join(sizes) or "–"),
+        ("origin", workload.origin), ("licence", said["licence"] or "–"),
+        *[(f"source of {what}", f"{fact['source']}: {fact['where']}. Read {fact['read_on']}.") for what, fact in said["facts"].items()],
+    ]  # fmt: skip
+    _print(f"{workload.name}: {said['title']}", _table("", "", rows=[(label, text) for label, text in rows if text != "–"]), *workload.notes)
+
+
+@app.command("trace")
+def trace(
+    name: Name,
+    phase: Annotated[str | None, typer.Option("--phase", help=f"One of {', '.join(PHASES)}. Default: prefill for language models, else forward.")] = None,
+    sizes: Annotated[list[str] | None, typer.Option("--set", help="A size, e.g. batch=1. May be repeated.")] = None,
+    number_format: Format = None,
+    capture: Annotated[bool, typer.Option("--capture", help="Record it from the torch module instead of the family.")] = False,
+    recompute: Annotated[bool, typer.Option("--recompute", help="In training, run each layer again instead of keeping its activations.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Count every operator of one step: FLOPs, bytes, peak memory, by kind."""
+    workload = _traced(name, phase, _sizes(sizes or []), number_format, capture, recompute)
+    table = workload.table
+    said: dict[str, Any] = {
+        "workload": workload.name, "phase": workload.phase, "format": workload.format, "point": dict(workload.point), "origin": workload.origin,
+        "notes": list(workload.notes),
+        **{key: value for key, value in table.totals().items() if key in ("flops_matrix", "flops_vector", "bytes_read", "bytes_written", "bytes_weight")},
+        "peak_memory_bytes": table.peak()[0], "by_kind": table.by_kind(), "rows": len(table), "unknown": table.unknown(),
+    }  # fmt: skip
+    if as_json:
+        _json(said)
+        return
+    point = ", ".join(f"{key} {value}" for key, value in workload.point.items())
+    _print(
+        f"{workload.name}, {workload.phase}, {workload.format}{', ' + point if point else ''} ({workload.origin})",
+        _table("kind", "rows", "matrix FLOP", "vector FLOP", "read", "written", rows=[
+            *[
+                (
+                    kind, str(c["rows"]), write(c["flops_matrix"], ""), write(c["flops_vector"], ""), write(c["bytes_read"], "B"),
+                    write(c["bytes_written"], "B"),
+                )
+                for kind, c in table.by_kind().items()
+            ],
+            (
+                "all", str(len(table)), write(said["flops_matrix"], ""), write(said["flops_vector"], ""), write(said["bytes_read"], "B"),
+                write(said["bytes_written"], "B"),
+            ),
+        ]),
+        f"peak memory {write(said['peak_memory_bytes'], 'B')}; weights touched {write(said['bytes_weight'], 'B')}",
+        *([f"unknown operators: {', '.join(said['unknown'])}"] if said["unknown"] else []), *workload.notes,
+    )  # fmt: skip
+
+
+def _traced(name: str, phase: str | None, point: Mapping[str, Any], number_format: str | None, capture: bool, recompute: bool) -> Workload:
+    if phase is not None and phase not in PHASES:
+        raise BadValue(f"phase='{phase}' is none of {', '.join(PHASES)}. Choose one of them.")
+    chosen: WorkPhase | None = phase
+    if not capture:
+        return load(name, phase=chosen, format=number_format, recompute=recompute, **point)
+    if recompute:
+        raise BadValue("--recompute is a choice of the family, and --capture records the torch module as it is. Leave one of them out.")
+    from thrifty.workload.building import TorchSource, load_any, names_something_to_build, torch_source
+
+    if names_something_to_build(name) and not name.endswith(".toml"):
+        return load_any(name).at(phase=chosen, format=number_format, **point)
+    family = load(name)
+    from dataclasses import replace
+
+    source = torch_source(get_entry(name))
+    made = replace(family, source=source).at(phase=chosen, format=number_format, **point)
+    where = source.where if isinstance(source, TorchSource) else "cpu"
+    return replace(made, origin=f"captured on {where} tensors", notes=(*made.notes, *source.notes))
+
+
+def _sizes(given: Sequence[str]) -> dict[str, str]:
+    """`batch=1` and its like; what the values must be, the workload's symbols know."""
+    point = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not (equals and key.strip() and value.strip()):
+            raise BadValue(f"'{text}' sets no size. Write it as name=value, e.g. --set batch=1.")
+        point[key.strip()] = value.strip()
+    return point
+
+
+def _summary(workload: Workload) -> dict[str, Any]:
+    details = workload.details
+    return {
+        "name": workload.name, "title": details.get("title", workload.name), "parameters": workload.parameters, "weight_bytes": workload.weight_bytes,
+        "file_bytes": workload.file_bytes, "format": workload.format, "origin": workload.origin, "licence": details.get("licence"),
+    }  # fmt: skip
+
+
+def _facts(name: str) -> dict[str, dict[str, str]]:
+    if not (name.endswith(".toml") or name.lower() in names()):
+        return {}
+    return {what: dict(fact) for what, fact in get_entry(name).facts.items()}
+
+
+def _table(*headings: str, rows: Iterable[Sequence[str]]) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, show_header=any(headings), pad_edge=False)
+    for place, heading in enumerate(headings):
+        table.add_column(heading, no_wrap=place == 0, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def _print(*parts: Table | str) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, markup=False, width=_PIPE_WIDTH)
+    for part in parts:
+        console.print(part)
+
+
+def _json(content: Mapping[str, Any]) -> None:
+    typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
