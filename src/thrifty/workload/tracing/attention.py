@@ -1,19 +1,21 @@
 """Fused attention as one record forward and one backward, whichever kernel or decomposition a backend runs.
 
 A function mode sees `scaled_dot_product_attention` before torch picks a kernel. On real tensors the true kernel runs with recording muted; on
-meta and fake tensors nothing runs and the result is allocated in the layout that fused kernels give it (tokens before heads).
+meta and fake tensors nothing runs and the result is allocated in the layout that fused kernels give it (that of the queries).
 Backward is an autograd function of ours, so its row appears when and where autograd reaches it.
 """
 
 from __future__ import annotations
 
 import time
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensor
 from torch.overrides import TorchFunctionMode
 
+from thrifty.errors import CaptureError
 from thrifty.workload.table import Role
 from thrifty.workload.tracing.rules import format_of, touched
 from thrifty.workload.tracing.rules_matrix import attention_cost
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from thrifty.workload.tracing.recorder import Recorder
 
 _SDPA = torch.nn.functional.scaled_dot_product_attention
+_MULTI_HEAD: Any = torch.nn.functional.multi_head_attention_forward
 
 
 def _is_real(tensor: torch.Tensor) -> bool:
@@ -29,10 +32,31 @@ def _is_real(tensor: torch.Tensor) -> bool:
 
 
 def _like_fused(q: torch.Tensor, width: int) -> torch.Tensor:
-    """An unset (…, heads, tokens, width) laid out as (…, tokens, heads, width)."""
+    """An unset (…, heads, tokens, width) whose axes lie in the order in which those of `q` do, as fused kernels give it."""
     if q.dim() < 4:
         return q.new_empty((*q.shape[:-1], width))
-    return q.new_empty((*q.shape[:-3], q.shape[-2], q.shape[-3], width)).transpose(-3, -2)
+    if width == q.shape[-1]:
+        return torch.empty_like(q)
+    order = sorted(range(q.dim() - 1), key=lambda axis: q.stride(axis), reverse=True)
+    laid_out = q.new_empty([q.shape[axis] for axis in order] + [width])
+    return laid_out.permute(*(order.index(axis) for axis in range(q.dim() - 1)), q.dim() - 1)
+
+
+def _shape_like_q(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    """`q`, broadcast (as a view) over the leading axes that only k or v have."""
+    fold = -3 if q.dim() > 3 else -2
+    if q.dim() == k.dim() == v.dim() and q.shape[:fold] == k.shape[:fold] == v.shape[:fold]:
+        return q
+    lead = torch.broadcast_shapes(q.shape[:fold], k.shape[:fold], v.shape[:fold])
+    return q.expand(*lead, *q.shape[fold:])
+
+
+def _in_fused_layout(out: torch.Tensor, q: torch.Tensor, width: int) -> torch.Tensor:
+    """`out`, copied where a backend laid it out otherwise, so that what follows does not depend on the backend."""
+    wanted = _like_fused(q, width)
+    if out.dim() < 4 or wanted.dim() != out.dim() or wanted.stride() == out.stride():
+        return out
+    return wanted.to(out.dtype).copy_(out)
 
 
 class _Attention(torch.autograd.Function):  # type: ignore[misc]
@@ -45,45 +69,49 @@ class _Attention(torch.autograd.Function):  # type: ignore[misc]
         ctx.recorder, ctx.keywords = recorder, keywords
         recorder.note_node()
         operands = [q, k, v] + ([mask] if mask is not None else [])
-        recorder.muted = True
-        start = time.perf_counter()
-        try:
+        with recorder.silence():
+            start = time.perf_counter()
+            shape_of = _shape_like_q(q, k, v)
             if _is_real(q):
                 with torch.enable_grad():
                     inner = [t.detach().requires_grad_(t.is_floating_point()) for t in operands]
                     ctx.inner_out = _SDPA(inner[0], inner[1], inner[2], inner[3] if mask is not None else None, **keywords)
                 ctx.inner = inner
-                out = ctx.inner_out.detach()
+                seconds = time.perf_counter() - start
+                out = _in_fused_layout(ctx.inner_out.detach(), shape_of, v.shape[-1])
             else:
-                out = _like_fused(q, v.shape[-1])
+                seconds = 0.0
+                out = _like_fused(shape_of, v.shape[-1])
             # What a fused kernel keeps for its backward: the output and one log-sum-exp a query and head.
-            log_sum_exp = q.new_empty(q.shape[:-1], dtype=torch.float32)
-        finally:
-            seconds = time.perf_counter() - start
-            recorder.muted = False
+            log_sum_exp = q.new_empty(shape_of.shape[:-1], dtype=torch.float32)
         record_forward(recorder, keywords, q, k, v, mask, out, log_sum_exp, seconds)
         ctx.save_for_backward(q, k, v, out, log_sum_exp, *operands[3:])
         return out
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
+        if torch.is_grad_enabled():
+            raise CaptureError(
+                "fused attention is recorded without a gradient of its gradient (create_graph=True). Spell it out: attn_implementation='eager'."
+            )
         (grad,) = gradients
         q, k, v, out, log_sum_exp, *rest = ctx.saved_tensors
         recorder: Recorder = ctx.recorder
         place = recorder.place()  # before the inner engine run below takes over as the current one
-        recorder.muted = True
-        start = time.perf_counter()
-        try:
-            wanted = [q, k, v, *[m for m in rest if m.requires_grad]]
+        masks = [m for m in rest if ctx.needs_input_grad[5]]
+        wanted = [q, k, v, *masks]
+        seconds = 0.0
+        with recorder.silence():
             if _is_real(q):
-                targets = ctx.inner[: len(wanted)]
-                found = torch.autograd.grad(ctx.inner_out, targets, grad)
-                ctx.inner = ctx.inner_out = None
+                again = torch._C._autograd._get_current_graph_task_keep_graph()
+                start = time.perf_counter()
+                found = torch.autograd.grad(ctx.inner_out, ctx.inner[: len(wanted)], grad, retain_graph=again)
+                seconds = time.perf_counter() - start
+                found = tuple(_in_fused_layout(g, t, t.shape[-1]) for g, t in zip(found[:3], wanted[:3], strict=True)) + found[3:]
+                if not again:
+                    ctx.inner = ctx.inner_out = None
             else:
-                found = tuple(_like_fused(t, t.shape[-1]) for t in wanted)
-        finally:
-            seconds = time.perf_counter() - start
-            recorder.muted = False
+                found = (*(_like_fused(t, t.shape[-1]) for t in wanted[:3]), *(torch.empty_like(m) for m in masks))
         cost = attention_cost(q.shape, k.shape, v.shape, causal=bool(ctx.keywords.get("is_causal")), masked=bool(rest), backward=True)
         reads = [(recorder.register(t, Role.ACTIVATION), touched(t)) for t in (grad, q, k, v, out, log_sum_exp, *rest)]
         writes = [(recorder.register(t, Role.ACTIVATION), touched(t)) for t in found]
@@ -108,27 +136,57 @@ class AttentionMode(TorchFunctionMode):  # type: ignore[misc]
     def __init__(self, recorder: Recorder) -> None:
         super().__init__()
         self._recorder = recorder
+        self._multi_head: Any = None
 
     def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
-        if func is not _SDPA or self._recorder.muted:
-            return func(*args, **(kwargs or {}))
-        return self._attend(*args, **(kwargs or {}))
+        if func is _SDPA and not self._recorder.muted:
+            return self._attend(*args, **(kwargs or {}))
+        if func is _MULTI_HEAD:
+            return self._multi_head_attention()(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
+
+    def _multi_head_attention(self) -> Any:
+        """torch's own function, its attention call bound to ours: torch runs a function that a mode has seen with the mode off."""
+        if self._multi_head is None:
+            names = {**_MULTI_HEAD.__globals__, "scaled_dot_product_attention": self._attend, "has_torch_function": lambda tensors: False}
+            self._multi_head = FunctionType(_MULTI_HEAD.__code__, names, "multi_head_attention_forward", _MULTI_HEAD.__defaults__)
+            self._multi_head.__kwdefaults__ = _MULTI_HEAD.__kwdefaults__
+        return self._multi_head
 
     def _attend(
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, attn_mask: torch.Tensor | None = None, dropout_p: float = 0.0,
         is_causal: bool = False, scale: float | None = None, enable_gqa: bool = False,
     ) -> Any:  # fmt: skip
         keywords = {"dropout_p": dropout_p, "is_causal": is_causal, "scale": scale, "enable_gqa": enable_gqa}
+        if any(t.is_nested or not _is_plain(t) for t in (query, key, value)):  # the subclass knows how to do it; its kernels are recorded
+            return _SDPA(query, key, value, attn_mask, **keywords)
+        query, key, value, attn_mask = _as_autocast_would(query, key, value, attn_mask)
         needs = [t for t in (query, key, value, attn_mask) if t is not None and t.requires_grad]
         if torch.is_grad_enabled() and needs:
             return _Attention.apply(self._recorder, keywords, query, key, value, attn_mask)
         recorder = self._recorder
-        recorder.muted = True
-        start = time.perf_counter()
-        try:
-            out = _SDPA(query, key, value, attn_mask, **keywords) if _is_real(query) else _like_fused(query, value.shape[-1])
-        finally:
-            seconds = time.perf_counter() - start
-            recorder.muted = False
+        with recorder.silence():
+            start = time.perf_counter()
+            shape_of = _shape_like_q(query, key, value)
+            if _is_real(query):
+                out = _SDPA(query, key, value, attn_mask, **keywords)
+                seconds = time.perf_counter() - start
+                out = _in_fused_layout(out, shape_of, value.shape[-1])
+            else:
+                seconds = 0.0
+                out = _like_fused(shape_of, value.shape[-1])
         record_forward(recorder, keywords, query, key, value, attn_mask, out, None, seconds)
         return out
+
+
+def _is_plain(tensor: torch.Tensor) -> bool:
+    return type(tensor) in (torch.Tensor, torch.nn.Parameter, FakeTensor) or not hasattr(type(tensor), "__tensor_flatten__")
+
+
+def _as_autocast_would(*tensors: torch.Tensor | None) -> list[Any]:
+    """Operands in the format that an open autocast gives to attention."""
+    device = next(t.device.type for t in tensors if t is not None)
+    if not (torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)):
+        return list(tensors)
+    dtype = torch.get_autocast_dtype(device)
+    return [t.to(dtype) if t is not None and t.is_floating_point() and t.dtype is not torch.float64 else t for t in tensors]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensor
 
 from thrifty.errors import BadValue, CaptureError
 from thrifty.formats import format_of_torch
@@ -53,7 +55,7 @@ def training_step(
 
 def settle(optimizer: torch.optim.Optimizer) -> None:
     """Make the optimizer's state exist, so that the recorded step is like every later one. Weights stay as they are."""
-    rates = [group["lr"] for group in optimizer.param_groups]
+    rates = [group.get("lr") for group in optimizer.param_groups]
     for group in optimizer.param_groups:
         group["lr"] = 0.0
         for parameter in group["params"]:
@@ -61,16 +63,52 @@ def settle(optimizer: torch.optim.Optimizer) -> None:
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     for group, rate in zip(optimizer.param_groups, rates, strict=True):
-        group["lr"] = rate
+        if rate is None:
+            del group["lr"]
+        else:
+            group["lr"] = rate
+
+
+@contextmanager
+def left_as_it_was(module: torch.nn.Module, optimizer: torch.optim.Optimizer | None) -> Iterator[None]:
+    """A training step inside the block leaves weights, buffers, gradients and optimizer state as they were. Costs a copy of what is real."""
+    parameters = list(module.parameters())
+    kept = [(t, None if t.is_meta or isinstance(t, FakeTensor) else t.detach().clone()) for t in (*parameters, *module.buffers())]
+    gradients = [parameter.grad for parameter in parameters]
+    state = {key: {name: _copy(value) for name, value in values.items()} for key, values in optimizer.state.items()} if optimizer else {}
+    for parameter in parameters:
+        parameter.grad = None
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for tensor, copy in kept:
+                if copy is not None:
+                    tensor.copy_(copy)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+        if optimizer is not None:
+            optimizer.state.clear()
+            optimizer.state.update(state)
+
+
+def _copy(value: Any) -> Any:
+    return value.clone() if isinstance(value, torch.Tensor) else value
 
 
 def record_step(
     module: torch.nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, training: bool, clock: bool = False,
     optimizer: torch.optim.Optimizer | None = None, loss: Callable[[Any], torch.Tensor] | None = None,
 ) -> Recording:  # fmt: skip
-    """Record one inference or training step. In training, AdamW unless an optimizer is given."""
+    """Record one inference or training step. In training, AdamW unless an optimizer is given; the step is really done.
+
+    Raises BadValue where there is nothing to train.
+    """
     if training:
-        chosen = optimizer or torch.optim.AdamW(module.parameters())
+        trainable = [p for p in module.parameters() if p.requires_grad]
+        if not trainable:
+            raise BadValue(f"{type(module).__name__} has no parameter that requires a gradient, so there is nothing to train. Choose phase='forward'.")
+        chosen = optimizer or torch.optim.AdamW(trainable)
         if not chosen.state:
             settle(chosen)
         return record(training_step(module, args, kwargs, chosen, loss), module, inputs=(args, dict(kwargs)), optimizer=chosen, clock=clock)
@@ -86,14 +124,12 @@ def module_format(module: torch.nn.Module) -> str:
     return format_of_torch(max(sizes, key=lambda d: sizes[d])).name if sizes else "fp32"
 
 
-def where_it_ran(module: torch.nn.Module) -> str:
-    """"meta", "fake", "cpu" or "cuda" as the reader would say it."""
-    from torch._subclasses.fake_tensor import FakeTensor
-
-    parameter = next(module.parameters(), None)
-    if parameter is None:
+def where_it_ran(module: torch.nn.Module, inputs: Iterable[Any] = ()) -> str:
+    """"meta", "fake", "cpu" or "cuda", as the reader would say it: where its weights are, else its buffers, else what it is fed."""
+    tensor = next((t for t in (*module.parameters(), *module.buffers(), *inputs) if isinstance(t, torch.Tensor)), None)
+    if tensor is None:
         return "cpu"
-    return "fake" if isinstance(parameter, FakeTensor) else parameter.device.type
+    return "fake" if isinstance(tensor, FakeTensor) else str(tensor.device.type)
 
 
 def capture(
@@ -103,7 +139,8 @@ def capture(
     """Record what `module(*args, **kwargs)` does, on whatever tensors it is given (meta, fake, CPU, CUDA), without changing it.
 
     phase     : "training" adds backward from the loss (the result's `.loss`, a one-number result, or `loss(result)`) and an optimizer step (AdamW
-                unless `optimizer` is given); its state exists already, as in every step but the first
+                unless `optimizer` is given); its state exists already, as in every step but the first. Weights, buffers, gradients and the
+                optimizer are put back as they were
     Returns a Workload at this one point. A compiled module is captured through its original.
     Raises CaptureError, with the module's own words, where the module fails on these tensors.
     """
@@ -111,16 +148,21 @@ def capture(
         raise BadValue(f"phase='{phase}' cannot be captured from a bare module. Choose forward or training.")
     original = unwrap(module)
     notes = ("captured through the module behind torch.compile or DataParallel",) if original is not module else ()
+    where = where_it_ran(original, (*args, *kwargs.values()))
     try:
-        recording = record_step(original, args, kwargs, training=phase == "training", optimizer=optimizer, loss=loss)
-    except BadValue:
+        if phase == "training":
+            with torch.inference_mode(False), torch.enable_grad(), left_as_it_was(original, optimizer):
+                recording = record_step(original, args, kwargs, training=True, optimizer=optimizer, loss=loss)
+        else:
+            recording = record_step(original, args, kwargs, training=False)
+    except (BadValue, CaptureError):
         raise
     except Exception as error:  # whatever a user's module raises
         first = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-        raise CaptureError(f"{type(original).__name__} failed on {where_it_ran(original)} tensors: {first}. Give it inputs that it runs on.") from error
+        raise CaptureError(f"{type(original).__name__} failed on {where} tensors: {first}. Give it inputs that it runs on.") from error
     parameters = list(original.parameters())
     return Workload(
         name=name or type(original).__name__, phase=phase, format=module_format(original), point={}, table=recording.table,
         parameters=sum(p.numel() for p in parameters), weight_bytes=sum(p.numel() * p.element_size() for p in parameters),
-        origin=f"captured on {where_it_ran(original)} tensors", notes=notes,
+        origin=f"captured on {where} tensors", notes=notes,
     )  # fmt: skip

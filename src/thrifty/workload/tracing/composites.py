@@ -8,78 +8,82 @@ kernels moved between themselves is its `bytes_staged`, and the most that they h
 from __future__ import annotations
 
 import functools
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from thrifty.workload.table import Kind, OperatorTable, Phase, Role
+from thrifty.workload.table import Kind, OperatorTable, Role
 
 _ARITHMETIC: Final = frozenset(
     f"aten.{name}"
     for name in (
         "pow", "square", "mean", "add", "sub", "rsqrt", "sqrt", "mul", "div", "_to_copy", "reciprocal", "var", "var_mean", "sum", "rsub",
-    )  # fmt: skip
-)
+    )
+)  # fmt: skip
 _ROOTS: Final = frozenset({"aten.rsqrt", "aten.sqrt"})
 _MEANS: Final = frozenset({"aten.mean", "aten.var", "aten.var_mean"})
 
-Group = tuple[int, int, int, int]
-"""(first row, row after the last, rows normalised, elements of each)."""
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rows start … end − 1 are one norm of `outputs` rows of `size` elements, or its gradient."""
+
+    start: int
+    end: int
+    outputs: int
+    size: int
+    gradient: bool = False
 
 
-def _groups(table: OperatorTable, leaves: set[str]) -> list[Group]:
-    rows = table.rows
-    forward, phases, calls = int(Phase.FORWARD), rows["phase"].tolist(), rows["calls"].tolist()
-    leaf = np.array([name in leaves and name != "" for name in table.strings])
-    arithmetic = np.array([name in _ARITHMETIC for name in table.strings])
-    roots = np.array([name in _ROOTS for name in table.strings])
-    means = np.array([name in _MEANS for name in table.strings])
-    module, op = rows["module"].tolist(), rows["op"].tolist()
-    candidate = (leaf[rows["module"]] & arithmetic[rows["op"]] & (rows["phase"] == Phase.FORWARD)).tolist()
+def _norm_in(table: OperatorTable, start: int, end: int) -> Group | None:
+    """Rows start … end − 1, all the arithmetic of one module call, as a norm, if they are one: as many elements come out as were averaged."""
+    rows, ops = table.rows, [name.rstrip("_") for name in (table.op(i) for i in range(start, end))]
+    mean = next((i for i, name in enumerate(ops) if name in _MEANS), None)
+    if end - start < 3 or mean is None or _ROOTS.isdisjoint(ops) or not _ARITHMETIC.issuperset(ops):
+        return None
+    outputs, flops = max(1, int(rows["m"][start + mean])), int(rows["flops_vector"][start + mean])
+    size = (flops - outputs) // outputs if ops[mean] == "aten.mean" else flops // (3 * outputs)
+    return Group(start, end, outputs, size) if int(rows["m"][end - 1]) == outputs * size else None
+
+
+def _groups(table: OperatorTable, call_numbers: list[int], leaves: set[str]) -> list[Group]:
+    """Runs of rows of one module call. Its first run is its forward pass (again, under checkpointing), later ones are gradients."""
+    calls = np.asarray(call_numbers, dtype=np.int64)
+    phase = table.rows["phase"]
+    leaf = np.array([name in leaves for name in table.strings])[table.rows["module"]]
+    starts = np.flatnonzero(np.concatenate(([True], (calls[1:] != calls[:-1]) | (phase[1:] != phase[:-1]))))
+    ends = np.append(starts[1:], len(calls))
+    chosen = leaf[starts] & (calls[starts] > 0)
     groups: list[Group] = []
-    norms: dict[int, list[tuple[int, int]]] = {}
-    index, count = 0, len(rows)
-    while index < count:
-        if phases[index] == forward:
-            if not candidate[index]:
-                index += 1
-                continue
-            end = index + 1
-            while end < count and candidate[end] and module[end] == module[index] and calls[end] == 0:
-                end += 1
-            inside = range(index, end)
-            mean = next((i for i in inside if means[op[i]]), None)
-            if mean is not None and any(roots[op[i]] for i in inside) and end - index > 2:
-                outputs = max(1, int(rows["m"][mean]))
-                size = (int(rows["flops_vector"][mean]) - outputs) // outputs
-                groups.append((index, end, outputs, size))
-                norms.setdefault(module[index], []).append((outputs, size))
-            index = end
-        elif phases[index] == Phase.BACKWARD and norms.get(module[index]):
-            end = index + 1
-            while end < count and module[end] == module[index] and phases[end] == Phase.BACKWARD:
-                end += 1
-            outputs, size = norms[module[index]].pop()
-            groups.append((index, end, outputs, size))
-            index = end
+    norms: dict[int, Group | None] = {}
+    for start, end, call in zip(starts[chosen].tolist(), ends[chosen].tolist(), calls[starts[chosen]].tolist(), strict=True):
+        if call not in norms:
+            norms[call] = found = _norm_in(table, start, end)
         else:
-            index += 1
+            forward = norms[call]
+            found = Group(start, end, forward.outputs, forward.size, gradient=True) if forward is not None else None
+        if found is not None:
+            groups.append(found)
     return groups
 
 
 def join_norms(
-    table: OperatorTable, leaves: set[str], seconds: npt.NDArray[np.float64] | None
+    table: OperatorTable, call_numbers: list[int], leaves: set[str], seconds: npt.NDArray[np.float64] | None
 ) -> tuple[OperatorTable, npt.NDArray[np.float64] | None]:  # fmt: skip
-    """`table` with every spelled-out norm as one row, and `seconds` (R,) added up likewise."""
-    groups = _groups(table, leaves)
+    """`table` with every spelled-out norm as one row, and `seconds` (R,) added up likewise.
+
+    call_numbers : (R,) which module call each row belongs to; in backward, that of the forward operator whose gradient it is
+    leaves       : paths of modules without children
+    """
+    groups = _groups(table, call_numbers, leaves) if len(table) else []
     if not groups:
         return table, seconds
     count = len(table)
     member = np.full(count, -1, dtype=np.int64)
-    for number, (start, end, _, _) in enumerate(groups):
-        member[start:end] = number
+    for number, group in enumerate(groups):
+        member[group.start : group.end] = number
     first = np.ones(count, dtype=bool)
     first[1:] = (member[1:] < 0) | (member[1:] != member[:-1])
     new_of = np.cumsum(first) - 1  # (R,) old row → new row
@@ -105,18 +109,15 @@ def join_norms(
     rows = table.rows[starts].copy()
     for name, values in sums.items():
         rows[name] = values
-    for number, (start, _, outputs, size) in enumerate(groups):
-        rows["kind"][new_of[start]] = Kind.NORM
-        for name, value in (("batch", 1), ("m", outputs), ("n", size), ("k", 0)):
-            rows[name][new_of[start]] = value
-        assert member[start] == number
+    strings, norm, norm_backward = (*table.strings, "norm", "norm_backward"), len(table.strings), len(table.strings) + 1
+    for group in groups:
+        row = rows[new_of[group.start]]
+        row["kind"], row["op"] = Kind.NORM, norm_backward if group.gradient else norm
+        row["batch"], row["m"], row["n"], row["k"] = 1, group.outputs, group.size, 0
     rows["bytes_read"] = _per_row(reads_ptr, reads_bytes)
     rows["bytes_written"] = _per_row(writes_ptr, writes_bytes)
     rows["bytes_weight"] = _per_row(reads_ptr, np.where(storages["role"][reads] == Role.WEIGHT, reads_bytes, 0))
     rows["bytes_staged"] = np.where(is_joined, moved - rows["bytes_read"] - rows["bytes_written"], 0)
-
-    strings, norm, norm_backward = (*table.strings, "norm", "norm_backward"), len(table.strings), len(table.strings) + 1
-    rows["op"][is_joined] = np.where(rows["phase"][is_joined] == Phase.FORWARD, norm, norm_backward)
 
     # One stand-in a group holds what its kernels held at most, beyond what lives through the joined row anyway.
     highest = np.maximum.reduceat(table.live_bytes(), starts)

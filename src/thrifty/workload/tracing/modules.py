@@ -1,37 +1,48 @@
-"""Which submodule is running: a stack of module paths, kept by hooks that are removed again whatever happens."""
+"""Which submodule is running: a stack of module calls, kept by hooks that are removed again whatever happens."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch.nn.modules import module as module_hooks
 
+Place = tuple[str, int]
+"""(module path, number of the call): which call of which module. The number tells two calls of one module apart."""
+
+OUTSIDE: Final[Place] = ("", 0)
+"""Outside of every module call."""
+
 
 class ModuleStack:
-    """The paths of the modules that are running, outermost first.
+    """The module calls that are running, outermost first.
 
-    top    : path of the innermost one ("" for the root); calls: module calls entered since it was last set to 0
+    here   : the innermost one; calls: module calls entered since it was last set to 0
+    rerun  : whether it was entered from within backward (activation checkpointing does its forward again there)
     leaves : paths of modules without children
     """
 
     def __init__(self, root: torch.nn.Module) -> None:
         self._paths = {id(m): path for path, m in root.named_modules(remove_duplicate=True)}
         self.leaves = {path for path, m in root.named_modules() if next(m.children(), None) is None}
-        self._stack: list[str] = []
-        self.top = ""
+        self._stack: list[tuple[Place, bool]] = []
+        self._count = 0
+        self.here = OUTSIDE
+        self.rerun = False
         self.calls = 0
 
     def _enter(self, module: torch.nn.Module, inputs: Any) -> None:
-        self._stack.append(self.top)
-        self.top = self._paths.get(id(module), self.top)
+        self._stack.append((self.here, self.rerun))
+        self._count += 1
+        self.here = (self._paths.get(id(module), self.here[0]), self._count)
+        self.rerun = self.rerun or torch._C._current_autograd_node() is not None
         self.calls += 1
 
     def _leave(self, module: torch.nn.Module, inputs: Any, output: Any) -> None:
         if self._stack:
-            self.top = self._stack.pop()
+            self.here, self.rerun = self._stack.pop()
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -44,4 +55,4 @@ class ModuleStack:
             enter.remove()
             leave.remove()
             self._stack.clear()
-            self.top = ""
+            self.here, self.rerun = OUTSIDE, False

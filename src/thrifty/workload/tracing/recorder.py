@@ -16,12 +16,13 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from thrifty.errors import CaptureError
 from thrifty.workload.builder import TableBuilder
 from thrifty.workload.table import Kind, OperatorTable, Phase, Role
 from thrifty.workload.tracing import rules_elementwise, rules_matrix, rules_shape
 from thrifty.workload.tracing.attention import AttentionMode
 from thrifty.workload.tracing.composites import join_norms
-from thrifty.workload.tracing.modules import ModuleStack
+from thrifty.workload.tracing.modules import OUTSIDE, ModuleStack, Place
 from thrifty.workload.tracing.rules import Cost, Operator, format_of, touched, understand
 
 assert rules_elementwise and rules_matrix and rules_shape  # imported for the rules that they register
@@ -60,10 +61,20 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
         self.seconds: list[float] = []
         self.view_seconds = 0.0
         self.clocked = clock
+        self.call_numbers: list[int] = []
         self._views = 0
         self._storages: dict[int, int] = {}
         self._watched: dict[int, Any] = {}
-        self._module_of_node: dict[int, str] = {}
+        self._place_of_node: dict[int, Place] = {}
+
+    @contextmanager
+    def silence(self) -> Iterator[None]:
+        """Nothing is recorded while open."""
+        self.muted = True
+        try:
+            yield
+        finally:
+            self.muted = False
 
     # -- storages -----------------------------------------------------------------------------------------------------------------
 
@@ -75,8 +86,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
         if index is None:
             index = self.builder.storage(storage.nbytes(), role, format_of(tensor.dtype), name)
             self._storages[key] = index
-            if role not in (Role.WEIGHT, Role.BUFFER):
-                self._watched[key] = weakref.ref(storage, functools.partial(self._died, key))
+            self._watched[key] = weakref.ref(storage, functools.partial(self._died, key))
         return index
 
     def _died(self, key: int, _: object) -> None:
@@ -93,32 +103,33 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
 
     # -- rows ---------------------------------------------------------------------------------------------------------------------
 
-    def place(self) -> tuple[Phase, str]:
-        """Phase and module path of what runs now. In backward, the path of the forward operator whose gradient this is."""
+    def place(self) -> tuple[Phase, Place]:
+        """Phase and module call of what runs now. In backward, the call of the forward operator whose gradient this is."""
         if self.optimizing:
-            return Phase.OPTIMIZER, ""
+            return Phase.OPTIMIZER, OUTSIDE
         node = torch._C._current_autograd_node()
-        if node is not None:
-            return Phase.BACKWARD, self._module_of_node.get(node._sequence_nr(), "")
-        if torch.is_grad_enabled():
-            self.note_node()
-        return Phase.FORWARD, self.stack.top
+        if node is None or self.stack.rerun:
+            if torch.is_grad_enabled():
+                self.note_node()
+            return Phase.FORWARD if node is None else Phase.BACKWARD, self.stack.here
+        return Phase.BACKWARD, self._place_of_node.get(node._sequence_nr(), OUTSIDE)
 
     def note_node(self) -> None:
-        """Remember which module made the newest autograd node; its first operator is the first to say so."""
-        self._module_of_node.setdefault(torch.autograd._get_sequence_nr() - 1, self.stack.top)
+        """Remember which module call made the newest autograd node; its first operator is the first to say so."""
+        self._place_of_node.setdefault(torch.autograd._get_sequence_nr() - 1, self.stack.here)
 
     def add(
         self, name: str, cost: Cost, reads: list[tuple[int, int]], writes: list[tuple[int, int]], format_name: str, seconds: float = 0.0,
-        place: tuple[Phase, str] | None = None,
+        place: tuple[Phase, Place] | None = None,
     ) -> None:  # fmt: skip
         """Append a row; the views and module calls since the last one go with it."""
-        phase, module = place or self.place()
+        phase, (module, call) = place or self.place()
         self.builder.row(
             cost.kind, name, module, format_name, reads=reads, writes=writes, phase=phase, causal=cost.causal, shape=cost.shape, taps=cost.taps,
             attention=cost.attention, flops_matrix=cost.flops_matrix, flops_vector=cost.flops_vector, flops_skipped=cost.flops_skipped,
             flops_recomputed=cost.flops_recomputed, launches=cost.launches, views=self._views, calls=self.stack.calls,
         )  # fmt: skip
+        self.call_numbers.append(call)
         self._views = 0
         self.stack.calls = 0
         if self.clocked:
@@ -126,11 +137,18 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
         kwargs = kwargs or _NO_KEYWORDS
+        if types and any(hasattr(t, "__tensor_flatten__") for t in types):
+            return NotImplemented  # a tensor made of tensors: it turns the call into calls on those, which come here again
         if self.muted:
             return func(*args, **kwargs)
         operator = _OPERATORS.get(func)
         if operator is None:
             operator = _OPERATORS[func] = understand(func)
+        if operator.composite:
+            if any(isinstance(x, torch.Tensor) and x.is_nested for x in args):
+                raise _refusal(operator.name, args) or CaptureError(operator.name)
+            with self:
+                return func.decompose(*args, **kwargs)
         self.dispatches += 1
         seconds = 0.0
         if self.clocked:
@@ -149,9 +167,14 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
             self._views += 1
             self.view_seconds += seconds
             if isinstance(out, torch.Tensor):
-                self.register(out, Role.ACTIVATION)
+                index = self.register(out, Role.ACTIVATION)
+                if operator.written:  # resize_, set_
+                    self.builder.resize(index, out.untyped_storage().nbytes())
             return out
-        self._count(operator, args, kwargs, out, seconds)
+        try:
+            self._count(operator, args, kwargs, out, seconds)
+        except (RuntimeError, NotImplementedError) as error:
+            raise _refusal(operator.name, (*args, *kwargs.values(), out)) or error from error
         return out
 
     def _count(self, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, seconds: float) -> None:
@@ -179,18 +202,22 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
                     if narrowed is not None and position in narrowed:
                         size = min(size, narrowed[position])
                     reads.append((index, size))
-                if written:
+                if written or (cost.writes is not None and position in cost.writes):
                     size = touched(tensor)
                     if cost.writes is not None and position in cost.writes:
                         size = min(size, cost.writes[position])
                     writes.append((index, size))
         for key, argument in kwargs.items():
-            if isinstance(argument, torch.Tensor):
-                index = self.register(argument, Role.INPUT)
-                size = touched(argument)
-                (writes if key in operator.written_keywords else reads).append((index, size))
-        if not operator.written and not operator.written_keywords:
-            dtype = self._outputs(out, writes) or dtype if dtype is None else (self._outputs(out, writes), dtype)[1]
+            for tensor in argument if isinstance(argument, (list, tuple)) else (argument,):
+                if isinstance(tensor, torch.Tensor):
+                    index = self.register(tensor, Role.INPUT)
+                    written = key in operator.written_keywords
+                    if written:
+                        self.builder.resize(index, tensor.untyped_storage().nbytes())
+                    (writes if written else reads).append((index, touched(tensor)))
+        if operator.results:
+            made = self._outputs(out, writes)
+            dtype = dtype or made
         self.add(operator.name, cost, reads, writes, format_of(dtype) if dtype is not None else "int64", seconds)
 
     def _outputs(self, out: Any, writes: list[tuple[int, int]]) -> torch.dtype | None:
@@ -204,6 +231,17 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
                 dtype = self._outputs(item, writes)  # every result is written, whatever the first one's format
                 found = found or dtype
         return found
+
+
+def _refusal(name: str, values: tuple[Any, ...]) -> CaptureError | None:
+    """Why a call could not be counted, where its tensors are of a kind that has no one storage."""
+    listed = [x for value in values for x in (value if isinstance(value, (list, tuple)) else (value,)) if isinstance(x, torch.Tensor)]
+    odd = next((x for x in listed if x.is_nested or x.layout is not torch.strided), None)
+    if odd is None:
+        return None
+    layout = "nested" if odd.is_nested else str(odd.layout).removeprefix("torch.").removeprefix("_")
+    fix = "Pad the batch, or use layout=torch.jagged." if odd.is_nested else "Use dense tensors, e.g. Embedding(sparse=False)."
+    return CaptureError(f"{name} works on a {layout} tensor, which has no single storage to count the bytes of. {fix}")
 
 
 def caches(value: Any, depth: int = 0) -> Iterator[torch.Tensor]:
@@ -261,7 +299,7 @@ class Tape:
             recorder.relabel(tensor, Role.OPTIMIZER)
         recorder.builder.hold_living()
         seconds = np.array(recorder.seconds) if recorder.clocked else None
-        table, seconds = join_norms(recorder.builder.build(), recorder.stack.leaves, seconds)
+        table, seconds = join_norms(recorder.builder.build(), recorder.call_numbers, recorder.stack.leaves, seconds)
         return Recording(
             table=table, result=result, seconds=seconds, view_seconds=recorder.view_seconds, total_seconds=self.total_seconds,
             dispatches=recorder.dispatches,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import torch
@@ -21,8 +21,8 @@ class Cost(NamedTuple):
     """What one call costs.
 
     shape  : (batch, m, n, k) as the table wants it
-    reads  : operand position or tensor → bytes that it really touches, where that is less than all of it (position of the flat operand list)
-    fresh  : flat positions of operands that are written without being read
+    reads  : position of an operand → bytes of it that are really read, where that is less than all of it (0: only its shape matters)
+    writes : position of an operand → bytes of it that are written: fewer than all of a marked one, or some of one whose schema does not say so
     """
 
     kind: Kind
@@ -48,15 +48,19 @@ FREE: Final = frozenset(
         "aten.empty", "aten.empty_like", "aten.empty_strided", "aten.new_empty", "aten.new_empty_strided", "aten.empty_permuted", "aten.resize_",
         "aten.set_", "prim.device", "aten.sym_size", "aten.is_pinned",
         "aten._has_compatible_shallow_copy_type", "aten.record_stream", "prim.layout",
-        "aten.is_same_size", "aten._local_scalar_dense", "aten.item", "aten.is_nonzero", "aten.equal", "aten.lift",
+        "aten.is_same_size", "aten._local_scalar_dense", "aten.item", "aten.is_nonzero", "aten.lift",
         "profiler._record_function_enter_new", "profiler._record_function_exit",
     }
 )  # fmt: skip
 """Calls that move no tensor data: allocation, questions, bookkeeping. `item` waits for the device; a CPU pays nothing for it."""
 
 VIEWS: Final = frozenset(
-    {"aten._unsafe_view", "aten._reshape_alias", "aten.detach_", "aten.squeeze_", "aten.unsqueeze_", "aten.t_", "aten.transpose_"}
-)
+    f"aten.{name}"
+    for name in (
+        "_unsafe_view", "_reshape_alias", "unsafe_split", "unsafe_split_with_sizes", "unsafe_chunk", "detach_", "squeeze_", "unsqueeze_", "t_",
+        "transpose_", "swapaxes_", "swapdims_", "as_strided_",
+    )
+)  # fmt: skip
 """Views whose schema does not say so."""
 
 
@@ -73,7 +77,12 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
 
 @dataclass(slots=True)
 class Operator:
-    """What is known of an ATen overload: view or free (no row), else its rule, and which of its arguments it writes."""
+    """What is known of an ATen overload: view or free (no row), else its rule, and which of its arguments it writes.
+
+    composite : it is made of other operators, which are recorded instead (torch shows it whole in inference mode only)
+    fresh     : it does not read what it writes to
+    results   : it has results of its own, beside what it writes to
+    """
 
     name: str
     view: bool
@@ -81,12 +90,18 @@ class Operator:
     rule: Rule | None
     written: tuple[int, ...] = ()
     written_keywords: tuple[str, ...] = ()
-    fresh: bool = field(default=False)
+    fresh: bool = False
+    composite: bool = False
+    results: bool = True
 
 
 OVERWRITES: Final = frozenset(
-    f"aten.{name}_" for name in ("copy", "fill", "zero", "normal", "uniform", "random", "bernoulli", "exponential", "_foreach_zero", "_foreach_copy")
-)
+    f"aten.{name}_"
+    for name in (
+        "copy", "fill", "zero", "normal", "uniform", "random", "bernoulli", "exponential", "log_normal", "geometric", "cauchy", "_foreach_zero",
+        "_foreach_copy",
+    )
+)  # fmt: skip
 """In-place operators that do not read what they write to."""
 
 
@@ -97,19 +112,23 @@ def understand(func: Any) -> Operator:
     written = tuple(i for i, a in enumerate(schema.arguments) if a.alias_info is not None and a.alias_info.is_write and not a.kwarg_only)
     keywords = tuple(a.name for a in schema.arguments if a.alias_info is not None and a.alias_info.is_write and a.kwarg_only)
     aliases = any(r.alias_info is not None and not r.alias_info.is_write for r in schema.returns)
+    free = name in FREE
+    composite = not free and name not in VIEWS and func._can_decompose()
     view = name in VIEWS or (aliases and not written and not keywords)
     found = RULES.get(name) or (RULES.get(name[:-1]) if name.endswith("_") else None)
-    return Operator(name, view, name in FREE, found, written, keywords, name in OVERWRITES)
+    results = any(r.alias_info is None for r in schema.returns)
+    return Operator(name, view, free, found, written, keywords, name in OVERWRITES, composite, results)
 
 
 def touched(tensor: torch.Tensor) -> int:
-    """Bytes of storage that reading `tensor` touches: a broadcast axis (stride 0) counts once."""
-    count = tensor.numel()
-    if count and not tensor.is_contiguous():
-        for size, stride in zip(tensor.shape, tensor.stride(), strict=True):
-            if stride == 0 and size > 1:
-                count //= size
-    return int(count * tensor.element_size())
+    """Bytes of storage that reading `tensor` touches: a broadcast axis (stride 0) counts once, overlapping windows at most their storage."""
+    size = int(tensor.nbytes)
+    if size and not tensor.is_contiguous():
+        for length, stride in zip(tensor.shape, tensor.stride(), strict=True):
+            if stride == 0 and length > 1:
+                size //= length
+        return min(size, int(tensor.untyped_storage().nbytes()))
+    return size
 
 
 @functools.cache

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
+
 from thrifty.workload.counts import AttentionCounts, attention_counts, matmul_flops
 from thrifty.workload.table import Kind
-from thrifty.workload.tracing.rules import Cost, elements, rule
+from thrifty.workload.tracing.rules import Cost, Rule, elements, rule
 
 
 def _product(batch: int, m: int, n: int, k: int, extra: int = 0) -> Cost:
@@ -84,11 +86,10 @@ def _convolution_shape(x: Any, weight: Any, out_shape: Sequence[int], groups: in
     return groups, out_shape[0] * elements(out_shape[2:]), weight.shape[0] // groups, weight.shape[1] * taps, taps
 
 
-@rule("convolution", "_convolution", "convolution_overrideable", "mkldnn_convolution", "cudnn_convolution", "miopen_convolution")
+@rule("convolution", "convolution_overrideable")
 def _convolution(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
-    # convolution(input, weight, bias, stride, padding, dilation, transposed, output_padding, groups); the vendor kernels are never transposed
-    generic = len(a) >= 9
-    b, m, n, k, taps = _convolution_shape(a[0], a[1], out.shape, a[8] if generic else a[-1], bool(a[6]) if generic else False)
+    # (input, weight, bias, stride, padding, dilation, transposed, output_padding, groups)
+    b, m, n, k, taps = _convolution_shape(a[0], a[1], out.shape, a[8], bool(a[6]))
     return Cost(Kind.CONV, (b, m, n, k), matmul_flops(b, m, n, k), out.numel() if a[2] is not None else 0, taps)
 
 
@@ -96,14 +97,16 @@ def _convolution(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
 def _convolution_backward(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
     # (grad, input, weight, bias_sizes, stride, padding, dilation, transposed, output_padding, groups, output_mask)
     b, m, n, k, taps = _convolution_shape(a[1], a[2], a[0].shape, a[9], bool(a[7]))
-    mask = a[10]
-    return Cost(Kind.CONV, (b, m, n, k), matmul_flops(b, m, n, k) * (bool(mask[0]) + bool(mask[1])), a[0].numel() if mask[2] else 0, taps)
+    to_input, to_weight, to_bias = (bool(wanted) for wanted in a[10])
+    unread = {position: 0 for position, wanted in ((1, to_weight), (2, to_input)) if not wanted}  # dX = g ∗ W, dW = g ∗ X
+    return Cost(Kind.CONV, (b, m, n, k), matmul_flops(b, m, n, k) * (to_input + to_weight), a[0].numel() if to_bias else 0, taps, reads=unread)
 
 
 def attention_cost(q: Sequence[int], k: Sequence[int], v: Sequence[int], *, causal: bool, masked: bool, backward: bool) -> Cost:
     """One attention call over tensors shaped (…, heads, tokens, width); leading axes are folded into the batch."""
-    heads, kv_heads = (q[-3], k[-3]) if len(q) > 3 else (1, 1)
-    batch = elements(q[:-3]) if len(q) > 3 else elements(q[:-2])
+    heads, kv_heads = (max(q[-3], k[-3]), k[-3]) if len(q) > 3 else (1, 1)
+    fold = -3 if len(q) > 3 else -2
+    batch = elements(q[:fold]) if q[:fold] == k[:fold] == v[:fold] else elements(torch.broadcast_shapes(q[:fold], k[:fold], v[:fold]))
     counts: AttentionCounts = attention_counts(batch, q[-2], k[-2], heads, q[-1], v[-1], causal=causal, masked=masked, backward=backward)
     return Cost(
         Kind.ATTENTION, (batch, 0, 0, 0), counts.flops_matrix, counts.flops_vector, attention=(q[-2], k[-2], heads, kv_heads, q[-1], v[-1]),
@@ -111,20 +114,58 @@ def attention_cost(q: Sequence[int], k: Sequence[int], v: Sequence[int], *, caus
     )  # fmt: skip
 
 
-@rule(
-    "_scaled_dot_product_flash_attention", "_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_efficient_attention",
-    "_scaled_dot_product_cudnn_attention", "_scaled_dot_product_fused_attention_overrideable", "_scaled_dot_product_attention_math_for_mps",
-)  # fmt: skip
-def _fused_attention(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
-    causal = bool(kw.get("is_causal", next((x for x in a[3:] if isinstance(x, bool)), False)))
-    masked = kw.get("attn_mask") is not None
-    return attention_cost(a[0].shape, a[1].shape, a[2].shape, causal=causal, masked=masked, backward=False)
+def _place(args: Sequence[Any], position: int | None) -> Any:
+    """The argument there; None where it was left at its default."""
+    return args[position] if position is not None and position < len(args) else None
 
 
-@rule(
-    "_scaled_dot_product_flash_attention_backward", "_scaled_dot_product_flash_attention_for_cpu_backward",
-    "_scaled_dot_product_efficient_attention_backward", "_scaled_dot_product_cudnn_attention_backward",
-)  # fmt: skip
-def _fused_attention_backward(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
-    causal = any(x is True for x in a[4:])
-    return attention_cost(a[1].shape, a[2].shape, a[3].shape, causal=causal, masked=kw.get("attn_mask") is not None, backward=True)
+def _fused_attention(mask_at: int | None, causal_at: int) -> Rule:
+    """A kernel called by its own name (not through scaled_dot_product_attention): (q, k, v, …)."""
+
+    def cost(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
+        masked = kw.get("attn_mask") is not None or _place(a, mask_at) is not None
+        return attention_cost(a[0].shape, a[1].shape, a[2].shape, causal=bool(_place(a, causal_at)), masked=masked, backward=False)
+
+    return cost
+
+
+def _fused_attention_backward(mask_at: int | None, causal_at: int) -> Rule:
+    """(grad, q, k, v, …)."""
+
+    def cost(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
+        masked = kw.get("attn_mask") is not None or _place(a, mask_at) is not None
+        return attention_cost(a[1].shape, a[2].shape, a[3].shape, causal=bool(_place(a, causal_at)), masked=masked, backward=True)
+
+    return cost
+
+
+rule("_scaled_dot_product_flash_attention", "_scaled_dot_product_flash_attention_for_cpu")(_fused_attention(None, 4))
+rule("_scaled_dot_product_efficient_attention", "_scaled_dot_product_cudnn_attention")(_fused_attention(3, 6))
+rule("_scaled_dot_product_fused_attention_overrideable", "_scaled_dot_product_attention_math_for_mps")(_fused_attention(3, 5))
+rule("_scaled_dot_product_flash_attention_backward")(_fused_attention_backward(None, 11))
+rule("_scaled_dot_product_flash_attention_for_cpu_backward")(_fused_attention_backward(None, 7))
+rule("_scaled_dot_product_efficient_attention_backward")(_fused_attention_backward(4, 11))
+rule("_scaled_dot_product_cudnn_attention_backward")(_fused_attention_backward(8, 14))
+rule("_scaled_dot_product_fused_attention_overrideable_backward")(_fused_attention_backward(4, 14))
+
+
+@rule("mkldnn_rnn_layer")
+def _vendor_lstm(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
+    """(input, input weight, recurrent weight, biases, …): an LSTM layer in one direction over a whole sequence, as one kernel.
+
+    Vector, a hidden unit and step: sums of the two products 4 and the biases 8, three sigmoids 12, two tanh 2, four products and sums of cells 4.
+    """
+    m, n, k, hidden = _lstm_shape(a)
+    return Cost(Kind.LINEAR, (1, m, n, k), matmul_flops(1, m, n, k), m * hidden * (22 + 8 * bool(a[12])))
+
+
+@rule("mkldnn_rnn_layer_backward")
+def _vendor_lstm_backward(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
+    """Both gradients of each product. Vector: three sigmoids' derivatives 9, two of tanh 6, products and sums of cells 7, sums of biases 4."""
+    m, n, k, hidden = _lstm_shape(a)
+    return Cost(Kind.LINEAR, (1, m, n, k), 2 * matmul_flops(1, m, n, k), m * hidden * (22 + 4 * bool(a[17])))
+
+
+def _lstm_shape(a: Sequence[Any]) -> tuple[int, int, int, int]:
+    """(steps × batch, gates × hidden, width in + hidden, hidden)."""
+    return int(a[0].shape[0] * a[0].shape[1]), int(a[1].shape[0]), int(a[1].shape[1] + a[2].shape[1]), int(a[2].shape[1])

@@ -22,6 +22,11 @@ def _numel(out: Any) -> int:
     return int(first.numel()) if isinstance(first, torch.Tensor) else 0
 
 
+def _norm_backward_flops(weight: Any, wanted: Sequence[bool]) -> int:
+    """An element: x̂ 2; for dx: g·w 1 where there is a weight, its sum and its product with x̂ summed 3, dx 4; dw 2; db 1."""
+    return 2 + (7 + (weight is not None)) * bool(wanted[0]) + 2 * bool(wanted[1]) + bool(wanted[2])
+
+
 @rule("native_layer_norm")
 def _layer_norm(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
     size = elements(a[1])
@@ -31,10 +36,9 @@ def _layer_norm(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
 
 @rule("native_layer_norm_backward")
 def _layer_norm_backward(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
-    """x̂ 2, g·w 1, its sum and its product with x̂ summed 3, dx 4; dw 2 and db 1."""
     size = elements(a[2])
     rows = a[0].numel() // max(size, 1)
-    return Cost(Kind.NORM, (1, rows, size, 0), 0, (13 if len(a) > 5 and a[5] is not None else 9) * rows * size)
+    return Cost(Kind.NORM, (1, rows, size, 0), 0, _norm_backward_flops(a[5], a[7]) * rows * size)
 
 
 @rule("rms_norm", "_fused_rms_norm")
@@ -54,16 +58,16 @@ def _rms_norm_backward(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
 
 @rule("native_group_norm")
 def _group_norm(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
-    rows = a[3] * a[6] if len(a) > 6 else a[0].shape[0]
+    rows = a[3] * a[6]
     size = a[0].numel() // max(rows, 1)
     return Cost(Kind.NORM, (1, rows, size, 0), 0, layer_norm_flops(rows, size, affine=a[1] is not None))
 
 
 @rule("native_group_norm_backward")
 def _group_norm_backward(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
-    rows = a[5] * a[8] if len(a) > 8 else a[0].shape[0]
+    rows = a[5] * a[8]
     size = a[0].numel() // max(rows, 1)
-    return Cost(Kind.NORM, (1, rows, size, 0), 0, 13 * rows * size)
+    return Cost(Kind.NORM, (1, rows, size, 0), 0, _norm_backward_flops(a[4], a[9]) * rows * size)
 
 
 def _batch_norm_cost(x: Any, training: bool) -> Cost:
@@ -73,9 +77,20 @@ def _batch_norm_cost(x: Any, training: bool) -> Cost:
     return Cost(Kind.NORM, (1, channels, size, 0), 0, flops)
 
 
-@rule("native_batch_norm", "cudnn_batch_norm", "_native_batch_norm_legit", "_batch_norm_with_update")
+@rule("native_batch_norm")
 def _batch_norm(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
-    return _batch_norm_cost(a[0], bool(a[5]) if len(a) > 5 else True)
+    """In training it also updates the running statistics, which its schema does not say: a lerp of each, 3 a channel and statistic."""
+    cost = _batch_norm_cost(a[0], bool(a[5]))
+    if not a[5] or a[3] is None:
+        return cost
+    return cost._replace(flops_vector=cost.flops_vector + 6 * a[3].numel(), writes={3: a[3].nbytes, 4: a[4].nbytes})
+
+
+@rule("_native_batch_norm_legit", "_batch_norm_with_update")
+def _batch_norm_with_update(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
+    """The same with a schema that says so (without stored statistics: nothing is updated)."""
+    cost = _batch_norm_cost(a[0], True)
+    return cost._replace(flops_vector=cost.flops_vector + 6 * a[3].numel()) if isinstance(a[3], torch.Tensor) else cost
 
 
 @rule("_native_batch_norm_legit_no_training", "_batch_norm_no_update")
@@ -83,11 +98,15 @@ def _batch_norm_eval(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
     return _batch_norm_cost(a[0], False)
 
 
-@rule("native_batch_norm_backward", "cudnn_batch_norm_backward", "batch_norm_backward")
+@rule("native_batch_norm_backward", "batch_norm_backward")
 def _batch_norm_backward(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
+    """With the batch's own statistics the running ones are not read; with stored ones dx is g·w times the deviation alone."""
     channels = a[1].shape[1]
     size = a[1].numel() // max(channels, 1)
-    return Cost(Kind.NORM, (1, channels, size, 0), 0, 13 * channels * size)
+    if a[7]:
+        return Cost(Kind.NORM, (1, channels, size, 0), 0, _norm_backward_flops(a[2], a[9]) * channels * size, reads={3: 0, 4: 0})
+    per_element = (1 + (a[2] is not None)) * bool(a[9][0]) + 4 * bool(a[9][1]) + bool(a[9][2])
+    return Cost(Kind.NORM, (1, channels, size, 0), 0, per_element * channels * size)
 
 
 @rule("_softmax", "_log_softmax", "_safe_softmax", "softmax", "log_softmax")
@@ -120,13 +139,24 @@ def _embedding_backward(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
 
 @rule("_embedding_bag", "_embedding_bag_forward_only")
 def _embedding_bag(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
+    """Adds up (or takes the maximum of) the rows of each bag; a weight of each look-up multiplies once more, a mean divides once a result."""
     lookups, width = a[1].numel(), a[0].shape[1]
-    return Cost(Kind.EMBEDDING, (1, lookups, width, a[0].shape[0]), 0, lookups * width, reads={0: _rows_read(a[0], lookups)})
+    weighted = len(a) > 6 and a[6] is not None
+    mean = len(a) > 4 and a[4] == 1
+    flops = lookups * width * (1 + weighted) + (_numel(out) if mean else 0)
+    return Cost(Kind.EMBEDDING, (1, lookups, width, a[0].shape[0]), 0, flops, reads={0: _rows_read(a[0], lookups)})
 
 
-@rule("_embedding_bag_dense_backward", "_embedding_bag_per_sample_weights_backward")
+@rule("_embedding_bag_backward", "_embedding_bag_dense_backward")
 def _embedding_bag_backward(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
-    return Cost(Kind.EMBEDDING, (1, a[1].numel(), a[0].shape[-1], _first(out).shape[0]), 0, a[1].numel() * a[0].shape[-1])
+    return Cost(Kind.EMBEDDING, (1, a[1].numel(), a[0].shape[-1], out.shape[0]), 0, a[1].numel() * a[0].shape[-1])
+
+
+@rule("_embedding_bag_per_sample_weights_backward")
+def _embedding_bag_weights_backward(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
+    """(grad, weight, indices, …): the product of each fetched row with its bag's gradient, summed."""
+    lookups, width = a[2].numel(), a[1].shape[1]
+    return Cost(Kind.EMBEDDING, (1, lookups, width, a[1].shape[0]), 0, 2 * lookups * width, reads={1: _rows_read(a[1], lookups)})
 
 
 def _move(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
@@ -140,20 +170,61 @@ def _gather(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
     return Cost(Kind.MEMORY, (1, _numel(out), 0, 0), reads={0: min(first.numel(), a[0].numel()) * a[0].element_size()})
 
 
+def _fill_like(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
+    """Of the tensor that it is like, only the shape is used."""
+    return Cost(Kind.MEMORY, (1, _numel(out), 0, 0), reads={0: 0})
+
+
+def _hits(target: Any, count: int, out: Any, *, sums: int = 0) -> Cost:
+    """`count` numbers go into `target`, in place or into a copy of all of it; `sums`: FLOPs of each, where what was there is read too."""
+    hit = min(count, target.numel()) * target.element_size()
+    if _first(out) is not target:
+        return Cost(Kind.MEMORY, (1, _numel(out), 0, 0), 0, sums * count)
+    return Cost(Kind.MEMORY, (1, count, 0, 0), 0, sums * count, reads={0: hit if sums else 0}, writes={0: hit})
+
+
 def _scatter(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
-    """In place, only what is hit is written (and for a sum, read); out of place, the whole is copied too, which the schema's reads and writes say."""
-    values = next((x for x in reversed(a) if isinstance(x, torch.Tensor) and x.is_floating_point() == a[0].is_floating_point()), a[0])
-    hit = min(values.numel() if values.dim() else a[0].numel(), a[0].numel()) * a[0].element_size()
-    inplace = _first(out) is a[0]
-    return Cost(Kind.MEMORY, (1, _numel(out), 0, 0), 0, values.numel(), reads={0: hit} if inplace else None, writes={0: hit} if inplace else None)
+    """(target, axis, index, source or value): one number for each index; `reduce` (a keyword, or given last to scatter_reduce) sums."""
+    return _hits(a[0], a[2].numel(), out, sums=int("reduce" in kw or len(a) > 4))
+
+
+def _scatter_add(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
+    return _hits(a[0], a[2].numel(), out, sums=1)
+
+
+def _index_put(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
+    """(target, indices, values, accumulate): the indices, broadcast against each other, span the hit part; the axes they skip are whole."""
+    chosen = [i for i in a[1] if i is not None]
+    skipped = [size for axis, size in enumerate(a[0].shape) if axis >= len(a[1]) or a[1][axis] is None]
+    if any(i.dtype in (torch.bool, torch.uint8) for i in chosen):  # a mask: how many it hits is not known without its values
+        return _hits(a[0], a[0].numel(), out, sums=int(len(a) > 3 and bool(a[3])))
+    hit = elements(torch.broadcast_shapes(*(i.shape for i in chosen))) * elements(skipped)
+    return _hits(a[0], hit, out, sums=int(len(a) > 3 and bool(a[3])))
+
+
+def _index_rows(sums: int) -> Rule:
+    """(target, axis, index, source or value): whole slices along one axis."""
+
+    def cost(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
+        width = a[0].numel() // max(a[0].shape[a[1]], 1) if a[0].dim() else 1
+        return _hits(a[0], a[2].numel() * width, out, sums=sums)
+
+    return cost
+
+
+def _masked_scatter(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
+    return _hits(a[0], a[0].numel(), out)
 
 
 def _sort(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
-    """A comparison an element and level; topk: one pass."""
-    return Cost(Kind.SAMPLING, (1, _numel(out), 0, 0), 0, a[0].numel() * max(1, math.ceil(math.log2(max(2, a[0].shape[-1] if a[0].dim() else 2)))))
+    """A comparison an element and level of a merge sort along the axis."""
+    axis = next((x for x in a[1:] if isinstance(x, int) and not isinstance(x, bool)), kw.get("dim", -1))
+    levels = math.ceil(math.log2(max(2, a[0].shape[axis] if a[0].dim() else 2)))
+    return Cost(Kind.SAMPLING, (1, _numel(out), 0, 0), 0, a[0].numel() * levels)
 
 
 def _pass(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
+    """One comparison an element."""
     return Cost(Kind.SAMPLING, (1, _numel(out), 0, 0), 0, a[0].numel())
 
 
@@ -164,19 +235,25 @@ def _register(function: Rule, names: str) -> None:
 
 _register(
     _move,
-    "clone copy _to_copy cat stack zeros ones full zeros_like ones_like full_like new_zeros new_ones new_full arange linspace scalar_tensor "
-    "eye rand randn randint rand_like "
-    "randn_like randint_like randperm fill zero copy_ repeat repeat_interleave constant_pad_nd reflection_pad2d reflection_pad1d "
-    "replication_pad2d replication_pad3d roll flip tril triu "
-    "tril_indices triu_indices select_backward slice_backward select_scatter slice_scatter as_strided_scatter diagonal_scatter pixel_shuffle "
-    "pixel_unshuffle channel_shuffle im2col "
-    "col2im unfold_backward normal uniform random one_hot _foreach_zero _foreach_copy upsample_nearest1d upsample_nearest2d "
-    "upsample_nearest3d _upsample_nearest_exact2d "
-    "upsample_nearest2d_backward upsample_nearest1d_backward nonzero masked_select _pin_memory _efficientzerotensor _resize_output "
-    "split_with_sizes_copy view_copy "
-    "permute_copy expand_copy unbind_copy diag_embed lift_fresh_copy _conj_physical resolve_conj diagonal_copy block_diag",
+    "clone copy _to_copy cat stack zeros ones full arange linspace logspace scalar_tensor eye rand randn randint randperm zero copy_ repeat "
+    "repeat_interleave constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d replication_pad3d "
+    "roll flip tril triu tril_indices triu_indices select_backward slice_backward select_scatter slice_scatter as_strided_scatter "
+    "diagonal_scatter diagonal_backward pixel_shuffle pixel_unshuffle channel_shuffle im2col unfold_backward normal uniform random log_normal "
+    "geometric cauchy one_hot _foreach_zero _foreach_copy upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d "
+    "_upsample_nearest_exact2d _upsample_nearest_exact3d nonzero masked_select _pin_memory _efficientzerotensor _resize_output "
+    "split_with_sizes_copy split_copy view_copy permute_copy expand_copy unbind_copy diag_embed lift_fresh_copy _conj_physical resolve_conj "
+    "diagonal_copy block_diag constant_pad_nd_backward",
 )  # fmt: skip
-_register(_gather, "gather index index_select take")
-_register(_scatter, "scatter scatter_add scatter_reduce index_put index_add index_copy index_fill masked_scatter _index_put_impl put")
+_register(
+    _fill_like,
+    "fill zeros_like ones_like full_like new_zeros new_ones new_full rand_like randn_like randint_like",
+)
+_register(_gather, "gather index _unsafe_index index_select take")
+_register(_scatter, "scatter scatter_reduce")
+_register(_scatter_add, "scatter_add")
+_register(_index_put, "index_put _index_put_impl _unsafe_index_put")
+_register(_index_rows(0), "index_copy index_fill")
+_register(_index_rows(1), "index_add index_reduce")
+_register(_masked_scatter, "masked_scatter")
 _register(_sort, "sort argsort")
-_register(_pass, "topk kthvalue multinomial argmax argmin bincount histc searchsorted bucketize unique_dim _unique2 exponential")
+_register(_pass, "topk kthvalue mode multinomial argmax argmin bincount histc searchsorted bucketize unique_dim _unique2 exponential")
