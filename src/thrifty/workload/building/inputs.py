@@ -98,8 +98,16 @@ def _pixels(module: Any, point: Mapping[str, int], training: bool, device: str, 
 
 
 def _features(module: Any, batch: int, training: bool, device: str, generator: torch.Generator | None) -> dict[str, Any]:
-    """Dense features, and one bag of look-ups a table and sample."""
-    raise NotImplementedError
+    """Dense features, and one bag of look-ups a table and sample, as the module's own `example` makes them; clicks to learn from in training."""
+    example = getattr(module, "example", None)
+    if example is None:
+        name = type(module).__name__
+        raise BadValue(f"{name} is a recommender, and what it is fed cannot be guessed. Give it a method example(batch, device=, generator=).")
+    kwargs: dict[str, Any] = dict(example(batch, device=device, generator=generator))
+    if training and "labels" in forward_names(module):
+        clicks = _whole(2, (batch, 1), device, generator)
+        kwargs["labels"] = clicks.to(next(p.dtype for p in module.parameters() if p.is_floating_point()))
+    return kwargs
 
 
 def loss_for(module: torch.nn.Module) -> Callable[[Any], torch.Tensor]:
