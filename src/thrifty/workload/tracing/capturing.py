@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Literal
 
 import torch
@@ -138,6 +138,8 @@ def capture(
 ) -> Workload:  # fmt: skip
     """Record what `module(*args, **kwargs)` does, on whatever tensors it is given (meta, fake, CPU, CUDA), without changing it.
 
+    Meta tensors have no values: a module that asks whether all of a mask holds is told yes, whether any of it does, no.
+
     phase     : "training" adds backward from the loss (the result's `.loss`, a one-number result, or `loss(result)`) and an optimizer step (AdamW
                 unless `optimizer` is given); its state exists already, as in every step but the first. Weights, buffers, gradients and the
                 optimizer are put back as they were
@@ -148,13 +150,16 @@ def capture(
         raise BadValue(f"phase='{phase}' cannot be captured from a bare module. Choose forward or training.")
     original = unwrap(module)
     notes = ("captured through the module behind torch.compile or DataParallel",) if original is not module else ()
+    from thrifty.workload.building.meta import MetaAnswers
+
     where = where_it_ran(original, (*args, *kwargs.values()))
     try:
-        if phase == "training":
-            with torch.inference_mode(False), torch.enable_grad(), left_as_it_was(original, optimizer):
-                recording = record_step(original, args, kwargs, training=True, optimizer=optimizer, loss=loss)
-        else:
-            recording = record_step(original, args, kwargs, training=False)
+        with MetaAnswers() if where == "meta" else nullcontext():
+            if phase == "training":
+                with torch.inference_mode(False), torch.enable_grad(), left_as_it_was(original, optimizer):
+                    recording = record_step(original, args, kwargs, training=True, optimizer=optimizer, loss=loss)
+            else:
+                recording = record_step(original, args, kwargs, training=False)
     except (BadValue, CaptureError):
         raise
     except Exception as error:  # whatever a user's module raises
