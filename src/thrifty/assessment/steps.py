@@ -18,6 +18,7 @@ from thrifty.footprint import pareto_front
 from thrifty.formats import get_format
 from thrifty.hardware import THIS_MACHINE, Device, Site, device_names, load_site
 from thrifty.hardware import load as load_device
+from thrifty.hardware.host import fingerprint
 from thrifty.levers import Estimate, Refusal, all_levers
 from thrifty.measure import Run, calibrate, make_and_run
 from thrifty.quantities import positive_int, show
@@ -73,7 +74,8 @@ class Assessment:
         case = self.case
         return {
             "schema": SCHEMA, "made_at": self.made_at, "command": self.command, "seed": SEED,
-            "versions": {"thrifty": __version__, "python": platform.python_version()},
+            "versions": {"thrifty": __version__, "python": platform.python_version(), **{k: fingerprint()[k] for k in ("numpy", "torch", "transformers")}},
+            "calibration": _calibration(case.device),
             "workload": {
                 "name": self.workload.name, "parameters": self.workload.parameters, "origin": self.workload.origin, "point": dict(case.job.point),
                 "units": case.job.units, "unit": case.job.unit, "weight_bytes": case.priced[0].workload.weight_bytes,
@@ -83,7 +85,7 @@ class Assessment:
             "site": case.site.name, "format": case.job.format, "measured": self.measured, "why_not_measured": self.why_not_run or None,
             "modelled": dict(self.modelled), "error": dict(self.error) if self.error is not None else None,
             "by_class": [row.to_dict() for row in self.classes],
-            "priced": [{"device": c.device.name, "footprint": c.footprint.to_dict(), "parts": [p.to_dict() for p in c.priced]} for c in self.cases],
+            "priced": [{"device": c.device.name, "footprint": c.footprint.to_dict(), "parts": _parts(c)} for c in self.cases],
             "elsewhere": [_elsewhere_dict(c) for c in self.elsewhere], "changes": [e.to_dict() for e in self.estimates],
             "refusals": [r.to_dict() for r in self.refusals], "bound_changes": bound_changes(self.swept), "files": dict(self.files),
         }  # fmt: skip
@@ -124,6 +126,18 @@ class Assessment:
             result.append(f"  {estimate.lever:8} {estimate.change}: {factors}" + (f" ({estimate.caveat})" if estimate.caveat else ""))
         result.extend(f"  {name}: {path}" for name, path in self.files.items())
         return result
+
+
+def _parts(case: Case) -> list[dict[str, Any]]:
+    pairs = zip(case.priced, case.job.parts, strict=True)
+    return [{"phase": part.workload.phase, "times": part.times, "point": dict(part.workload.point), **priced.to_dict()} for priced, part in pairs]
+
+
+def _calibration(device: Device) -> dict[str, Any] | None:
+    """When and how well a measured device was calibrated, and what must stay the same for it to count."""
+    if device.calibration is None:
+        return None
+    return {name: device.calibration.content.get(name) for name in ("made_at", "seconds", "spread", "fingerprint")}
 
 
 def _elsewhere_dict(case: Case) -> dict[str, Any]:
@@ -186,11 +200,8 @@ def _captured_like(run: Run, workload: Workload) -> Workload:
     if what is None:
         return workload
     source = torch_source(what)
-    phase = workload.phase
-    symbols = source.symbols(phase)
-    table = source.table(phase, run.runnable.format, dict(run.point))
-    made = replace(workload, format=run.runnable.format, point=dict(run.point), symbols=symbols, table=table, source=source, origin="captured by torch")
-    return made.at(run.point, phase=phase)
+    made = replace(workload, source=source, symbols=source.symbols(workload.phase), origin="captured by torch")
+    return made.at(run.point, format=run.runnable.format)
 
 
 def _job_on(device: Device, workload: Workload, run: Run | None, format_name: str | None) -> Job:
@@ -214,11 +225,14 @@ def _elsewhere(job: Job, site: Site) -> list[Case]:
     return sorted(found, key=lambda case: (not case.fits, case.footprint.time_s))
 
 
-def _sweep(case: Case) -> Sweep | None:
-    """Batch × sequence (or image, or batch alone) of the job's first part, on the case's device, within the workload's range."""
-    workload = case.job.parts[0].workload
+def _sweep(case: Case, workload: Workload) -> Sweep | None:
+    """Batch × sequence (or batch alone) of the job's first part, on the case's device, within the workload's range.
+
+    By the tables of `workload` as it was named: a catalogue's family makes them in milliseconds, where a capture takes a second each.
+    """
     if workload.source is None:
         return None
+    workload = workload.at(case.job.point, format=case.job.format)
     grids = []
     for symbol in workload.symbols:
         values = [v for v in SWEPT.get(symbol.name, (symbol.default,)) if symbol.high is None or v <= symbol.high]
@@ -265,7 +279,8 @@ def assess(
     tell: Progress = progress or (lambda what, share: None)
     point = {name: positive_int(name, value) for name, value in (("batch", batch), ("seq", seq)) if value is not None}
     chosen = get_format(format).name if format is not None else None
-    what = load_workload(workload, **point) if isinstance(workload, str) else (workload.at(point) if point else workload)
+    named = load_workload(workload) if isinstance(workload, str) else workload
+    what = named.at(point) if point else named
     place = load_site(site or "world")
     devices = _find_devices(on, tell)
     here = next((d for d in devices if d.name == THIS_MACHINE), None)
@@ -282,7 +297,7 @@ def assess(
                         *(f"--{k} {v}" for k, v in {**point, **({"format": chosen} if chosen else {})}.items())])  # fmt: skip
     assessment = Assessment(
         workload=what, cases=cases, run=run, why_not_run=why_not, measured=measured, modelled=modelled,
-        error=errors(measured, modelled) if measured is not None else None, classes=tuple(classes), elsewhere=tuple(elsewhere), swept=_sweep(cases[0]),
+        error=errors(measured, modelled) if measured is not None else None, classes=tuple(classes), elsewhere=tuple(elsewhere), swept=_sweep(cases[0], what),
         estimates=tuple(estimates), refusals=tuple(refusals), made_at=datetime.now(UTC).isoformat(timespec="seconds"), command=command,
     )  # fmt: skip
     if out is not None:

@@ -1,0 +1,57 @@
+"""The model beside the measurement, misses in full view."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from thrifty.assessment.sections.words import ERROR, RATES, listed, measured, modelled, percent, share
+from thrifty.report import Block, Cell, Column, Note, Section, Table, Text
+
+if TYPE_CHECKING:
+    from thrifty.assessment.steps import Assessment
+
+LARGE_ERROR: Final = 0.25
+LARGE_SHARE: Final = 0.10
+"""A miss worth a sentence: an operator class of more than a tenth of a step, off by more than a quarter."""
+
+
+def section(a: Assessment) -> Section | None:
+    """None where nothing was measured."""
+    if a.measured is None:
+        return None
+    blocks: list[Block] = [_rates(a)]
+    for step in dict.fromkeys(row.step for row in a.classes):
+        rows = [row for row in a.classes if row.step == step]
+        total = next(row.measured_s for row in rows if row.kind == "total")
+        table: list[list[Cell]] = [[row.kind, row.measured_s, row.modelled_s, row.error, row.measured_s / total if total else None] for row in rows]
+        columns = (
+            Column(key="kind", title="Operator class"), Column(key="measured_s", title="Measured", unit="s", truth="measured"),
+            Column(key="modelled_s", title="Modelled", unit="s", truth="modelled"), ERROR,
+            Column(key="share", title="Share of the step", truth="measured", style="percent", digits=2),
+        )  # fmt: skip
+        blocks.append(Table(columns=columns, rows=table, caption=f"One {step} step by operator class", strong_rows=[len(table) - 1]))
+    blocks.append(_verdict(a))
+    return Section("Measured beside modelled", blocks, id="measured-beside-modelled")
+
+
+def _rates(a: Assessment) -> Table:
+    rows: list[list[Cell]] = []
+    for key, (name, unit) in RATES.items():
+        truth, model = (a.measured or {}).get(key), a.modelled.get(key)
+        if truth is not None:
+            rows.append([name, measured(truth, unit), modelled(model, unit), (a.error or {}).get(key)])
+    columns = (Column(key="what", title="What"), Column(key="measured", title="Measured", truth="measured"),
+               Column(key="modelled", title="Modelled", truth="modelled"), ERROR)  # fmt: skip
+    return Table(columns=columns, rows=rows, caption="The whole job")
+
+
+def _verdict(a: Assessment) -> Block:
+    totals = {row.step: row.measured_s for row in a.classes if row.kind == "total"}
+    heavy = [row for row in a.classes if row.kind != "total" and row.measured_s > LARGE_SHARE * totals.get(row.step, 0.0)]
+    missed = [row for row in heavy if row.error is not None and abs(row.error) > LARGE_ERROR]
+    rule = f"operator class of more than {share(LARGE_SHARE)} of a step"
+    if not missed:
+        return Text(f"Every {rule} is within {share(LARGE_ERROR)} of its measurement.")
+    names = listed(f"{row.kind} in {row.step} ({percent(row.error or 0.0)})" for row in missed)
+    return Note(f"{len(missed)} of {len(heavy)} {'' if len(heavy) == 1 else 'cases of an '}{rule} missed by more than {share(LARGE_ERROR)}: {names}. "
+                "A busy machine makes measurements slower than the calibration that the model reads; run it again when nothing else runs.")  # fmt: skip

@@ -1,0 +1,91 @@
+"""The same job on the catalogue's devices: time against carbon, and the table behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from thrifty.assessment.sections.words import device_label, listed
+from thrifty.cost import Case
+from thrifty.footprint import pareto_front
+from thrifty.quantities import show
+from thrifty.report import Block, Cell, Chart, Column, Note, Section, Table, Text
+
+if TYPE_CHECKING:
+    from thrifty.assessment.steps import Assessment
+
+
+def section(a: Assessment) -> Section | None:
+    """None where no device of the catalogue can run it."""
+    asked = {case.device.name for case in a.cases}
+    cases = [*a.cases, *(case for case in a.elsewhere if case.device.name not in asked)]
+    if len(cases) < 2:
+        return None
+    cases.sort(key=lambda case: (not case.fits, case.per_unit.time_s))
+    unit, fitting = a.case.job.unit, [case for case in cases if case.fits]
+    blocks: list[Block] = []
+    if fitting:
+        blocks += [_lead(a, fitting), _chart(a, fitting)]
+    else:
+        blocks.append(Note("It fits on no single device of the catalogue: the numbers below say what it would take if the memory were larger.", "warning"))
+    rented = any(case.per_unit.cost_usd is not None for case in cases)
+    rows: list[list[Cell]] = []
+    for case in cases:
+        foot, money = case.per_unit, case.per_unit.cost_usd
+        row: list[Cell] = [device_label(case), case.fits, case.bound, foot.time_s, foot.energy_j]
+        row += [foot.carbon_gco2e.mid, foot.carbon_gco2e.low, foot.carbon_gco2e.high]
+        rows.append(row + ([None if money is None else money * 1e6] if rented else []))
+    columns = [
+        Column(key="device", title="Device"), Column(key="fits", title="Fits"), Column(key="bound", title="Bound by"),
+        Column(key="time_s", title="Time", unit="s", truth="modelled"), Column(key="energy_j", title="Energy", unit="J", truth="modelled"),
+        Column(key="carbon_gco2e", title="Carbon", unit="gCO2e", truth="modelled"), Column(key="low", title="least", unit="gCO2e", truth="modelled"),
+        Column(key="high", title="most", unit="gCO2e", truth="modelled"),
+    ]  # fmt: skip
+    if rented:
+        columns.append(Column(key="cost_usd", title="Rent a million", unit="USD", truth="modelled", meaning="at the price an hour that the sheet states"))
+    strong = [index for index, case in enumerate(cases) if case.device.name in asked]
+    blocks.append(Table(columns=columns, rows=rows, caption=_caption(cases, f"One {unit} on {len(cases)} devices, at {a.case.site.title}"), strong_rows=strong))
+    return Section("Elsewhere", blocks, id="elsewhere")
+
+
+def _caption(cases: list[Case], what: str) -> str:
+    """What the table is of, and in which formats, as the devices may differ in that."""
+    by_format: dict[str, list[str]] = {}
+    for case in cases:
+        by_format.setdefault(case.job.format, []).append(device_label(case))
+    usual, *others = sorted(by_format, key=lambda name: -len(by_format[name]))
+    return f"{what}, in {usual}" + "".join(f"; {listed(by_format[name])} in {name}" for name in others)
+
+
+def _front(cases: list[Case]) -> list[bool]:
+    return [bool(kept) for kept in pareto_front([(case.per_unit.time_s, case.per_unit.carbon_gco2e.mid) for case in cases])]
+
+
+def _lead(a: Assessment, cases: list[Case]) -> Text:
+    unit = a.case.job.unit
+    fastest = min(cases, key=lambda case: case.per_unit.time_s)
+    cleanest = min(cases, key=lambda case: case.per_unit.carbon_gco2e.mid)
+    best = listed(device_label(case) for case, kept in zip(cases, _front(cases), strict=True) if kept)
+    return Text(
+        f"Fastest is **{device_label(fastest)}** ({show(fastest.per_unit.time_s, 's')} a {unit}), least carbon takes **{device_label(cleanest)}** "
+        f"({show(cleanest.per_unit.carbon_gco2e.mid, 'gCO2e')} a {unit}). Nothing beats {best} in both. All numbers are one device's, by its data sheet "
+        "and default efficiencies; this machine's are by its calibration."
+    )  # fmt: skip
+
+
+def _chart(a: Assessment, cases: list[Case]) -> Chart:
+    front = _front(cases)
+    unit = a.case.job.unit
+    rows: list[list[Cell]] = [
+        [device_label(case), case.per_unit.time_s, case.per_unit.carbon_gco2e.mid, kept] for case, kept in zip(cases, front, strict=True)
+    ]
+    columns = (
+        Column(key="device", title="Device"), Column(key="time_s", title=f"Time a {unit}", unit="s", truth="modelled"),
+        Column(key="carbon_gco2e", title=f"Carbon a {unit}", unit="gCO2e", truth="modelled"), Column(key="front", title="Unbeaten"),
+    )  # fmt: skip
+    best = listed(str(row[0]) for row in rows if row[3])
+    return Chart(
+        kind="scatter", title=f"Time against carbon of one {unit}", columns=columns, rows=rows, x="time_s", y="carbon_gco2e", label="device", front="front",
+        x_log=True, y_log=True, strong=[device_label(case) for case in a.cases],
+        caption="Filled: nothing else is better in both. Devices that cannot hold it are in the table only.",
+        alt=f"Scatter of time against carbon of one {unit} on {len(rows)} devices, both logarithmic. Nothing beats {best} in both.",
+    )  # fmt: skip

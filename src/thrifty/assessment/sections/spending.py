@@ -1,0 +1,94 @@
+"""Where the time goes: by operator class and by module, measured and modelled side by side, and how the profile was taken."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from thrifty.assessment.sections.words import columns_by_key, device_label, listed, measured, modelled, share, step_name
+from thrifty.report import Block, Cell, Chart, Column, Section, Table
+
+if TYPE_CHECKING:
+    from thrifty.assessment.steps import Assessment
+
+MODULES: Final = 10
+_WHO: Final = Column(key="who", title="Of")
+_KIND: Final = Column(key="kind", title="Operator class")
+
+
+def section(a: Assessment) -> Section:
+    blocks: list[Block] = []
+    for step in [step_name(priced) for priced in a.case.priced]:
+        blocks.append(_bars(a, step))
+    for step in [step_name(priced) for priced in a.case.priced]:
+        if (table := _modules(a, step)) is not None:
+            blocks.append(table)
+    if a.run is not None:
+        blocks += [_instruments(a)]
+    return Section("Where the time goes", blocks, id="time")
+
+
+def _bars(a: Assessment, step: str) -> Chart:
+    """One bar each for the measurement and for the model on every device asked for."""
+    spent: dict[str, dict[str, float]] = {}
+    truths = {}
+    profile = next((p for p in a.run.profiles if p.name == step), None) if a.run is not None else None
+    if profile is not None:
+        spent["measured here"], truths["measured here"] = profile.by_kind(), True
+        spent["modelled"] = {row.kind: row.modelled_s for row in a.classes if row.step == step and row.kind != "total"}
+    for case in a.cases if profile is None else a.cases[1:]:
+        found = next((p for p in case.priced if step_name(p) == step), None)
+        if found is not None:
+            spent[device_label(case)] = {kind: values["time_s"] for kind, values in found.by_kind().items()}
+    order = columns_by_key(list(spent.values()))
+    rows: list[list[Cell]] = []
+    for who, by_kind in spent.items():
+        number = measured if truths.get(who) else modelled
+        rows += [[who, kind, number(by_kind[kind], "s")] for kind in order if by_kind.get(kind)]
+    who, by_kind = next(iter(spent.items()))
+    total = sum(by_kind.values()) or 1.0
+    largest = listed(f"{kind} {share(seconds / total)}" for kind, seconds in list(by_kind.items())[:3])
+    return Chart(
+        kind="stacked bars", title=f"One {step} step by operator class", columns=(_WHO, _KIND, Column(key="time_s", title="Time", unit="s")), rows=rows,
+        x="time_s", y="who", series="kind", caption=f"{who.capitalize()}: {largest}.",
+        alt=f"Stacked bars of the seconds of one {step} step by operator class, one bar for each of {listed(spent)}. {who.capitalize()}: {largest}.",
+    )  # fmt: skip
+
+
+def _modules(a: Assessment, step: str) -> Table | None:
+    """The modules that take longest, layers of a stack taken together."""
+    priced = next(p for p in a.case.priced if step_name(p) == step)
+    model = {name or "(root)": values["time_s"] for name, values in priced.by_module().items()}
+    profile = next((p for p in a.run.profiles if p.name == step), None) if a.run is not None else None
+    columns = [Column(key="module", title="Module")]
+    if profile is None:
+        total = sum(model.values()) or 1.0
+        columns += [Column(key="modelled_s", title="Modelled", unit="s", truth="modelled"),
+                    Column(key="share", title="Share", truth="modelled", style="percent", digits=2)]  # fmt: skip
+        rows: list[list[Cell]] = [[name, seconds, seconds / total] for name, seconds in list(model.items())[:MODULES]]
+    else:
+        seen = profile.by_module()
+        total = sum(seen.values()) or 1.0
+        columns += [Column(key="measured_s", title="Measured", unit="s", truth="measured"),
+                    Column(key="modelled_s", title="Modelled", unit="s", truth="modelled"),
+                    Column(key="share", title="Share", truth="measured", style="percent", digits=2)]  # fmt: skip
+        rows = [[name, seconds, model.get(name), seconds / total] for name, seconds in list(seen.items())[:MODULES]]
+    if len(rows) < 2:
+        return None
+    return Table(columns=columns, rows=rows, caption=f"One {step} step by module, the layers of a stack (`*`) taken together")
+
+
+def _instruments(a: Assessment) -> Table:
+    assert a.run is not None
+    columns = (
+        Column(key="step", title="Step"), Column(key="steps", title="Steps", truth="given", style="integer"),
+        Column(key="sampled", title="Sampled", truth="given", style="integer", meaning="instrumented ones among them"),
+        Column(key="step_s", title="Plain", unit="s", truth="measured"), Column(key="instrumented_s", title="Instrumented", unit="s", truth="measured"),
+        Column(key="closure", title="Closure", truth="measured", style="percent", meaning="instrumented time less the recorder's own work, over plain time"),
+        Column(key="run_overhead", title="Run", truth="measured", style="percent", meaning="over as many plain steps"),
+    )
+    rows: list[list[Cell]] = [
+        [p.name, p.steps, p.sampled, p.step_s, p.instrumented_s, p.closure, p.run_overhead] for p in a.run.profiles
+    ]  # fmt: skip
+    return Table(columns=columns, rows=rows, caption="How the profile was taken: every eighth step records its operators")
+
+

@@ -1,0 +1,73 @@
+"""How the sections write: numbers with their tags, lists of words, names of devices and steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from thrifty.cost import Case, Priced
+from thrifty.footprint import Interval
+from thrifty.hardware import THIS_MACHINE
+from thrifty.report import Column, Number
+
+RATES: Final[dict[str, tuple[str, str]]] = {
+    # key of measured and modelled -> title, unit
+    "prefill_tokens_per_s": ("Reading the prompt", "token/s"),
+    "decode_tokens_per_s": ("Writing", "token/s"),
+    "time_to_first_token_s": ("First token", "s"),
+    "samples_per_s": ("Throughput", "sample/s"),
+    "peak_memory_bytes": ("Peak memory", "B"),
+}
+ERROR: Final = Column(key="error", title="Error", truth="modelled", style="percent", digits=2, meaning="modelled over measured, less 1")
+
+
+def measured(value: float | None, unit: str = "") -> Number:
+    return Number(value=value, unit=unit, truth="measured")
+
+
+def modelled(value: float | None, unit: str = "", model: str = "") -> Number:
+    return Number(value=value, unit=unit, truth="modelled", model=model)
+
+
+def given(value: float | None, unit: str = "") -> Number:
+    return Number(value=value, unit=unit, truth="given", style="auto" if unit else "integer")
+
+
+def spanning(interval: Interval, unit: str, model: str = "") -> Number:
+    """A modelled number with the range that public models span."""
+    return Number(value=interval.mid, low=interval.low, high=interval.high, unit=unit, truth="modelled", model=model)
+
+
+def percent(value: float) -> str:
+    """A signed error in words that fit a sentence: ``+12 %``."""
+    return f"{value * 100:+.0f} %".replace("-", "−")
+
+
+def share(value: float) -> str:
+    return f"{value * 100:.0f} %"
+
+
+def sizes(point: Mapping[str, int]) -> str:
+    """``batch 1, seq 40``."""
+    return ", ".join(f"{name} {value}" for name, value in point.items())
+
+
+def listed(words: Iterable[str]) -> str:
+    """``a, b and c``."""
+    items = list(words)
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
+
+
+def device_label(case: Case) -> str:
+    """The device, with what it runs in where that is not obvious from the page."""
+    return "this machine" if case.device.name == THIS_MACHINE else case.device.name
+
+
+def step_name(priced: Priced) -> str:
+    """What a part of the job is called: prefill, decode, forward, training."""
+    return priced.workload.phase
+
+
+def columns_by_key(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Every key of `rows`, in the order in which they first come."""
+    return list(dict.fromkeys(key for row in rows for key in row))
