@@ -22,6 +22,7 @@ from thrifty.workload.table import Kind, OperatorTable, Phase, Role
 from thrifty.workload.tracing import rules_elementwise, rules_matrix, rules_shape
 from thrifty.workload.tracing.attention import AttentionMode
 from thrifty.workload.tracing.composites import join_norms
+from thrifty.workload.tracing.eager_attention import mark_eager_attention
 from thrifty.workload.tracing.modules import OUTSIDE, ModuleStack, Place
 from thrifty.workload.tracing.rules import Cost, Operator, format_of, touched, understand
 
@@ -300,6 +301,7 @@ class Tape:
         recorder.builder.hold_living()
         seconds = np.array(recorder.seconds) if recorder.clocked else None
         table, seconds = join_norms(recorder.builder.build(), recorder.call_numbers, recorder.stack.leaves, seconds)
+        table = mark_eager_attention(table)
         return Recording(
             table=table, result=result, seconds=seconds, view_seconds=recorder.view_seconds, total_seconds=self.total_seconds,
             dispatches=recorder.dispatches,
