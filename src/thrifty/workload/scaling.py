@@ -1,9 +1,11 @@
 """Counts at any size without making a table again: exact polynomials of the symbols, chamber by chamber.
 
-Within a chamber (a box of sizes in one residue class of every symbol, through which the operators stay the same) every count of every
-row is a polynomial of the symbols. It is found from tables at a grid of points, in exact arithmetic, and checked at further points of the box, its
-far corner among them; where the check fails (a window fills up, every expert is hit, an operator appears) the box is halved. A point outside
-every known chamber gets a chamber of its own. Nothing is extrapolated. Size 1 is a class of its own: frameworks treat it differently.
+A chamber is a box of sizes in one residue class of every symbol, through which the operators stay the same, on one side of a few walls. In it every
+count of every row is a polynomial of the symbols. Polynomials are found from tables at a grid of points, in exact arithmetic, and
+checked at further points of the box, its far corner among them. Where a check fails because a count is the smaller of two polynomials (every row of a
+table is fetched, every expert is hit, a window is full), the place where they cross is a wall, with a chamber on either side; where it fails otherwise,
+the box is halved. A point outside every known chamber gets a chamber of its own: nothing is extrapolated. Size 1 is a class of its own,
+because frameworks treat it differently, and so is each side of a break that a symbol names.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property
 from itertools import product
 from math import lcm
 from typing import Any, Final
@@ -22,7 +23,7 @@ import numpy.typing as npt
 from thrifty.errors import BadValue
 from thrifty.workload.model import Symbol, Workload
 from thrifty.workload.points import check_point
-from thrifty.workload.table import COUNTS, SHAPE, OperatorTable
+from thrifty.workload.table import COUNTS, SHAPE, OperatorTable, Role
 
 VALUES: Final = (*COUNTS, *SHAPE, "launches", "views", "calls")
 """What a row's polynomials give, in this order."""
@@ -32,11 +33,21 @@ Box = tuple[tuple[int, int], ...]
 """Lowest and highest size of every symbol."""
 Class = tuple[int, ...]
 """Residue of every symbol, -1 where the size is 1."""
+Ints = npt.NDArray[np.int64]
+_SAFE: Final = float(2**62)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wall:
+    """Where a polynomial ((C,) integer coefficients over the chamber's denominator) is zero; `below`: the chamber is where it is negative or zero."""
+
+    coefficients_C: npt.NDArray[Any]
+    below: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chamber:
-    """Polynomials over one box.
+    """Polynomials over one box, on one side of each of its walls.
 
     exponents_CS : (C, S) powers of the S symbols in each of C monomials
     rows         : (U,) first row of each kind of row that are alike through the box; multiplicity_U counts them, repeats included; row_R: which is whose
@@ -46,28 +57,87 @@ class Chamber:
     box: Box
     residues: Class
     table: OperatorTable
-    exponents_CS: npt.NDArray[np.int64]
+    exponents_CS: Ints
     denominator: int
-    rows: npt.NDArray[np.int64]
-    row_R: npt.NDArray[np.int64]
-    multiplicity_U: npt.NDArray[np.int64]
+    rows: Ints
+    row_R: Ints
+    multiplicity_U: Ints
     values_UVC: npt.NDArray[Any]
     totals_TC: npt.NDArray[Any]
     live_LC: npt.NDArray[Any]
+    walls: tuple[Wall, ...] = ()
 
-    def holds(self, point: Sequence[int]) -> bool:
-        return all(low <= x <= high for x, (low, high) in zip(point, self.box, strict=True))
-
-    def evaluate(self, coefficients: npt.NDArray[Any], points_PS: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def evaluate(self, coefficients: npt.NDArray[Any], points_PS: Ints) -> Ints:
         """(…, P) exact values of (…, C) coefficients at P points."""
-        monomials = np.ones((len(points_PS), len(self.exponents_CS)), dtype=object)
-        for symbol in range(points_PS.shape[1]):
-            monomials = monomials * points_PS[:, symbol].astype(object)[:, None] ** self.exponents_CS[:, symbol].astype(object)[None, :]
-        found = np.tensordot(coefficients, monomials, axes=([-1], [1]))
-        return np.asarray(found // self.denominator, dtype=np.int64)
+        return _evaluate(coefficients, self.exponents_CS, self.denominator, points_PS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Frame:
+    """What was found over a box before a side of its walls is chosen.
+
+    columns_QC : U × V values, then E extents of weights; later: of those columns that are the smaller of two polynomials, the second
+    """
+
+    box: Box
+    residues: Class
+    table: OperatorTable
+    exponents_CS: Ints
+    denominator: int
+    rows: Ints
+    row_R: Ints
+    multiplicity_U: Ints
+    columns_QC: npt.NDArray[Any]
+    later: Mapping[int, npt.NDArray[Any]]
+    extents: Ints
+    live_LC: npt.NDArray[Any]
+
+    def _is_later(self, column: int, point_S: Ints) -> bool:
+        difference = self.columns_QC[column] - self.later[column]
+        return bool(_evaluate(difference, self.exponents_CS, self.denominator, point_S[None])[0] > 0)
+
+    def walls_at(self, point_S: Ints) -> tuple[Wall, ...]:
+        """The walls, each once, and the side on which a point lies."""
+        walls: list[Wall] = []
+        for column, second in self.later.items():
+            difference = self.columns_QC[column] - second
+            place = int(np.flatnonzero(difference)[0])
+            if not any(
+                wall.coefficients_C[place] * difference[place] > 0
+                and (difference * wall.coefficients_C[place] == wall.coefficients_C * difference[place]).all()
+                for wall in walls
+            ):
+                walls.append(Wall(coefficients_C=difference, below=not self._is_later(column, point_S)))
+        return tuple(walls)
+
+    def chamber(self, point_S: Ints) -> Chamber:
+        """The chamber of this box that holds a point."""
+        chosen = self.columns_QC.copy()
+        for column, second in self.later.items():
+            if self._is_later(column, point_S):
+                chosen[column] = second
+        kinds = len(self.rows)
+        values = chosen[: kinds * len(VALUES)].reshape(kinds, len(VALUES), -1)
+        totals = np.tensordot(self.multiplicity_U.astype(object), values[:, : len(COUNTS)], axes=1)
+        totals[COUNTS.index("bytes_weight")] = self.extents.astype(object) @ chosen[kinds * len(VALUES) :]
+        return Chamber(
+            box=self.box, residues=self.residues, table=self.table, exponents_CS=self.exponents_CS, denominator=self.denominator, rows=self.rows,
+            row_R=self.row_R, multiplicity_U=self.multiplicity_U, values_UVC=values, totals_TC=totals, live_LC=self.live_LC, walls=self.walls_at(point_S),
+        )  # fmt: skip
+
+
+def _evaluate(coefficients: npt.NDArray[Any], exponents_CS: Ints, denominator: int, points_PS: Ints) -> Ints:
+    largest = np.abs(points_PS).max(axis=0, initial=1).astype(float)
+    bound = np.abs(coefficients).reshape(-1, len(exponents_CS)).astype(float).max(axis=0, initial=0.0) @ (largest**exponents_CS).prod(axis=1)
+    kind: Any = np.int64 if bound < _SAFE else object  # whole numbers of any size where 64 bits might not do
+    monomials = np.ones((len(points_PS), len(exponents_CS)), dtype=kind)
+    for symbol in range(points_PS.shape[1]):
+        monomials *= points_PS[:, symbol].astype(kind)[:, None] ** exponents_CS[:, symbol].astype(kind)[None, :]
+    return np.asarray((coefficients.astype(kind) @ monomials.T) // denominator, dtype=np.int64)
 
 
 def residue(symbol: Symbol, value: int) -> int:
+    """Of a size: -1 for 1, which is a class of its own."""
     return -1 if value == 1 else value % symbol.modulus
 
 
@@ -84,6 +154,7 @@ class Polynomials:
     chambers: list[Chamber] = field(default_factory=list)
     traced: int = 0
     """Tables made so far."""
+    _frames: list[_Frame] = field(default_factory=list, repr=False)
     _tables: dict[tuple[int, ...], OperatorTable] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -97,7 +168,49 @@ class Polynomials:
     def names(self) -> tuple[str, ...]:
         return tuple(symbol.name for symbol in self.symbols)
 
-    def _array(self, points: Mapping[str, npt.ArrayLike]) -> npt.NDArray[np.int64]:
+    def totals(self, points: Mapping[str, npt.ArrayLike]) -> dict[str, Ints]:
+        """Counts over all rows at P points, exact: the keys of `OperatorTable.totals`, each (P,)."""
+        return self._collect(points, lambda c, at: dict(zip(COUNTS, c.evaluate(c.totals_TC, at), strict=True)))
+
+    def peak_memory(self, points: Mapping[str, npt.ArrayLike]) -> Ints:
+        """(P,) bytes held at the fullest row: the largest of the rows' polynomials at each point."""
+        return self._collect(points, lambda c, at: {"peak": c.evaluate(c.live_LC, at).max(axis=0)})["peak"]
+
+    def rows(self, **point: int) -> Ints:
+        """(R, V) of every row at one point: columns are VALUES."""
+        ((chamber, _, at),) = self.groups({name: np.array([value]) for name, value in point.items()})
+        return np.asarray(chamber.evaluate(chamber.values_UVC, at)[..., 0][chamber.row_R])
+
+    def groups(self, points: Mapping[str, npt.ArrayLike]) -> list[tuple[Chamber, Ints, Ints]]:
+        """(chamber, indices of points in it, their sizes (P', S)): every point is in exactly one group."""
+        array = self._array(points)
+        result, left = [], np.arange(len(array))
+        while len(left):
+            first = array[left[0]]
+            chamber = next((c for c in self.chambers if self._in(c, first[None])[0]), None)
+            if chamber is None:
+                frame = next((f for f in self._frames if self._in_box(f, first[None])[0]), None)
+                if frame is None:
+                    alike = array[left][self._same_class(array[left], first)]
+                    frame = self._find(tuple((int(c.min()), int(c.max())) for c in alike.T), tuple(int(x) for x in first))
+                    self._frames.append(frame)
+                chamber = frame.chamber(first)
+                self.chambers.append(chamber)
+            inside = self._in(chamber, array[left])
+            result.append((chamber, left[inside], array[left[inside]]))
+            left = left[~inside]
+        return result
+
+    def _collect(self, points: Mapping[str, npt.ArrayLike], evaluate: Any) -> dict[str, Ints]:
+        result: dict[str, Ints] = {}
+        groups = self.groups(points)
+        count = sum(len(indices) for _, indices, _ in groups)
+        for chamber, indices, at in groups:
+            for name, values in evaluate(chamber, at).items():
+                result.setdefault(name, np.zeros(count, dtype=np.int64))[indices] = values
+        return result
+
+    def _array(self, points: Mapping[str, npt.ArrayLike]) -> Ints:
         """(P, S) sizes, checked; symbols that are not given stay where the workload is."""
         unknown = set(points) - set(self.names)
         if unknown:
@@ -108,39 +221,33 @@ class Polynomials:
                 symbol.check(extreme.item())
             if column.dtype.kind not in "iu" and not (column == np.floor(column)).all():
                 symbol.check(float(column[column != np.floor(column)][0]))
-        if not columns:
-            return np.zeros((1, 0), dtype=np.int64)
-        return np.stack(np.broadcast_arrays(*columns), axis=-1).astype(np.int64).reshape(-1, len(columns))
+        return np.stack(np.broadcast_arrays(*columns), axis=-1).astype(np.int64).reshape(-1, len(columns)) if columns else np.zeros((1, 0), dtype=np.int64)
 
-    def groups(self, points: Mapping[str, npt.ArrayLike]) -> list[tuple[Chamber, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-        """(chamber, indices of points in it, their sizes (P', S)): every point is in exactly one group."""
-        array = self._array(points)
-        result, left = [], np.arange(len(array))
-        while len(left):
-            first = array[left[0]]
-            chamber = next((c for c in self.chambers if self._in(c, first[None])[0]), None)
-            if chamber is None:
-                alike = array[left][self._same_class(array[left], first)]
-                chamber = self._find(tuple((int(c.min()), int(c.max())) for c in alike.T), tuple(int(x) for x in first))
-                self.chambers.append(chamber)
-            inside = self._in(chamber, array[left])
-            result.append((chamber, left[inside], array[left[inside]]))
-            left = left[~inside]
-        return result
+    # -- which points belong together ---------------------------------------------------------------------------------------------------
 
-    def _same_class(self, array: npt.NDArray[np.int64], point: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    def _same_class(self, array: Ints, point: Ints) -> npt.NDArray[np.bool_]:
         same = np.ones(len(array), dtype=bool)
         for index, symbol in enumerate(self.symbols):
-            wanted = residue(symbol, int(point[index]))
-            same &= (array[:, index] == 1) if wanted == -1 else (array[:, index] != 1) & (array[:, index] % symbol.modulus == wanted)
+            column, value = array[:, index], int(point[index])
+            wanted = residue(symbol, value)
+            same &= (column == 1) if wanted == -1 else (column != 1) & (column % symbol.modulus == wanted)
+            for edge in symbol.breaks:
+                same &= (column >= edge) == (value >= edge)
         return same
 
-    def _in(self, chamber: Chamber, array: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        low, high = np.array([b[0] for b in chamber.box]), np.array([b[1] for b in chamber.box])
-        sample = np.array([b[0] for b in chamber.box])
+    def _in_box(self, region: Chamber | _Frame, array: Ints) -> npt.NDArray[np.bool_]:
         if not self.symbols:
             return np.ones(len(array), dtype=bool)
-        return np.asarray(((array >= low) & (array <= high)).all(axis=1) & self._same_class(array, sample))
+        low, high = np.array(region.box).T
+        return np.asarray(((array >= low) & (array <= high)).all(axis=1) & self._same_class(array, low))
+
+    def _in(self, chamber: Chamber, array: Ints) -> npt.NDArray[np.bool_]:
+        inside = self._in_box(chamber, array)
+        for wall in chamber.walls:
+            inside[inside] = (chamber.evaluate(wall.coefficients_C, array[inside]) <= 0) == wall.below
+        return inside
+
+    # -- finding polynomials ------------------------------------------------------------------------------------------------------------
 
     def _table(self, point: tuple[int, ...]) -> OperatorTable:
         if point not in self._tables:
@@ -150,14 +257,16 @@ class Polynomials:
             self.traced += 1
         return self._tables[point]
 
-    def _find(self, box: Box, inside: tuple[int, ...]) -> Chamber:
-        """The chamber around `inside`, as large a part of `box` as is one."""
+    def _find(self, box: Box, inside: tuple[int, ...]) -> _Frame:
+        """What is known around `inside`, of as large a part of `box` as there is one for."""
         while True:
             try:
-                return self._fit(box)
+                frame = self._fit(box)
             except _Failed as failed:
-                axis = int(str(failed))
-                box = self._halved(box, inside, axis)
+                box = self._halved(box, inside, int(str(failed)))
+            else:
+                self._tables.clear()
+                return frame
 
     def _halved(self, box: Box, inside: tuple[int, ...], axis: int) -> Box:
         low, high = box[axis]
@@ -166,78 +275,85 @@ class Polynomials:
         half = (low, middle) if inside[axis] <= middle else (middle + step, high)
         return (*box[:axis], half, *box[axis + 1 :])
 
-    def _fit(self, box: Box) -> Chamber:
-        grids, extra = [], []
+    def _fit(self, box: Box) -> _Frame:
+        grids, near, far, extra = [], [], [], []
         for (low, high), symbol in zip(box, self.symbols, strict=True):
             count = (high - low) // symbol.modulus + 1 if low != high else 1
             wanted = min(count, symbol.degree + 1)
             steps = np.unique(np.linspace(0, count - 1, wanted).astype(int))
             grids.append([low + int(i) * symbol.modulus for i in steps])
-            between = sorted(set(range(count)) - set(steps.tolist())) if count <= 64 else [int(count * 0.31), int(count * 0.77)]
-            extra.append([low + i * symbol.modulus for i in between[:: max(1, len(between) // 2)][:2] if i not in steps])
+            near.append([low + i * symbol.modulus for i in range(wanted)])
+            far.append([low + (count - wanted + i) * symbol.modulus for i in range(wanted)])
+            shares = (1, count // 16, count // 3, count - count // 4)  # close to the near corner too, where steps are steep
+            extra.append([low + i * symbol.modulus for i in sorted({*shares} - {0, *steps.tolist()}) if i < count])
         nodes = list(product(*grids))
         tables = [self._table(node) for node in nodes]
+        first = tables[0]
         for node, table in zip(nodes[1:], tables[1:], strict=True):
-            if not _alike(tables[0], table):
+            if not _alike(first, table):
                 raise _Failed(self._widest(box, nodes[0], node))
         samples = np.stack([_samples(t) for t in tables])  # (N, R, V)
-        live = np.stack([t.live_bytes() for t in tables])  # (N, R)
-        totals = np.array([[t.totals()[name] for name in COUNTS] for t in tables], dtype=object)  # (N, T)
+        rows, row_of, multiplicity = _unique(first, samples)
+        weights = np.stack([_weight_extents(t) for t in tables])  # (N, W)
+        _, which, extents = np.unique(weights, axis=1, return_index=True, return_counts=True)
         inverse, denominator, exponents = _interpolation(grids)
-        first, row_of, multiplicity = _unique(tables[0], samples)
-        chamber = Chamber(
-            box=box, residues=tuple(residue(s, low) for s, (low, _) in zip(self.symbols, box, strict=True)), table=tables[0], exponents_CS=exponents,
-            denominator=denominator, rows=first, row_R=row_of, multiplicity_U=multiplicity,
-            values_UVC=np.moveaxis(np.tensordot(inverse, samples[:, first].astype(object), axes=1), 0, -1),
-            totals_TC=np.tensordot(inverse, totals, axes=1).T,
-            live_LC=np.tensordot(inverse, np.unique(live, axis=1).astype(object), axes=1).T if live.shape[1] else np.zeros((1, len(nodes)), dtype=object),
-        )  # fmt: skip
+        found = np.stack([_columns(t, rows, which) for t in tables])  # (N, Q)
+        columns = (inverse @ found.astype(object)).T  # (Q, C)
+        live = np.unique(np.stack([t.live_bytes() for t in tables]), axis=1)  # (N, L)
+        live_LC = (inverse @ live.astype(object)).T if live.shape[1] else np.zeros((1, len(exponents)), dtype=object)
+        seen, wrong = dict(zip(nodes, found, strict=True)), np.zeros(columns.shape[0], dtype=bool)
+        failing = 0
         for axis, values in enumerate(extra):
-            for value in values:
-                for base in (nodes[0], nodes[-1]):
-                    point = (*base[:axis], value, *base[axis + 1 :])
-                    if not self._agrees(chamber, point):
-                        raise _Failed(axis)
-        return chamber
+            for value, base in product(values, (nodes[0], nodes[-1])):
+                point = (*base[:axis], value, *base[axis + 1 :])
+                table, at = self._table(point), np.array([point], dtype=np.int64)
+                if not (_alike(first, table) and _still_alike(table, rows, row_of, which, weights)):
+                    raise _Failed(axis)
+                if _evaluate(live_LC, exponents, denominator, at).max() != table.peak()[0]:
+                    raise _Failed(axis)
+                seen[point] = _columns(table, rows, which)
+                missed = _evaluate(columns, exponents, denominator, at)[:, 0] != seen[point]
+                failing = axis if missed.any() else failing
+                wrong |= missed
+        later: dict[int, npt.NDArray[Any]] = {}
+        own = denominator
+        if wrong.any():
+            columns, denominator, later = self._two_polynomials(near, far, columns, denominator, seen, wrong, first, rows, which, failing)
+        return _Frame(
+            box=box, residues=tuple(residue(s, low) for s, (low, _) in zip(self.symbols, box, strict=True)), table=first, exponents_CS=exponents,
+            denominator=denominator, rows=rows, row_R=row_of, multiplicity_U=multiplicity, columns_QC=columns, later=later,
+            extents=extents.astype(np.int64), live_LC=live_LC * (denominator // own),
+        )  # fmt: skip
+
+    def _two_polynomials(
+        self, near: list[list[int]], far: list[list[int]], columns: npt.NDArray[Any], denominator: int, seen: Mapping[tuple[int, ...], Ints],
+        wrong: npt.NDArray[np.bool_], first: OperatorTable, rows: Ints, which: Ints, failing: int,
+    ) -> tuple[npt.NDArray[Any], int, dict[int, npt.NDArray[Any]]]:  # fmt: skip
+        """The columns that failed as the smaller of two polynomials, one found at the near and one at the far corner, all over one denominator.
+
+        Raises _Failed where that does not explain every value seen.
+        """
+        chosen = np.flatnonzero(wrong)
+        fits = []
+        for grid in (near, far):
+            tables = [self._table(point) for point in product(*grid)]
+            if not all(_alike(first, table) for table in tables):
+                raise _Failed(failing)
+            inverse, own, exponents = _interpolation(grid)
+            fits.append(((inverse @ np.stack([_columns(t, rows, which)[chosen] for t in tables]).astype(object)).T, own))
+        common = lcm(denominator, *(own for _, own in fits))
+        low, high = (fit * (common // own) for fit, own in fits)
+        for point, values in seen.items():
+            at = np.array([point], dtype=np.int64)
+            smaller = np.minimum(_evaluate(low, exponents, common, at)[:, 0], _evaluate(high, exponents, common, at)[:, 0])
+            if (smaller != values[chosen]).any():
+                raise _Failed(failing)
+        result = columns * (common // denominator)
+        result[chosen] = low
+        return result, common, {int(column): high[index] for index, column in enumerate(chosen) if (low[index] != high[index]).any()}
 
     def _widest(self, box: Box, a: tuple[int, ...], b: tuple[int, ...]) -> int:
         return max((i for i in range(len(box)) if a[i] != b[i]), key=lambda i: (box[i][1] - box[i][0]) / self.symbols[i].modulus)
-
-    def _agrees(self, chamber: Chamber, point: tuple[int, ...]) -> bool:
-        table = self._table(point)
-        if not _alike(chamber.table, table):
-            return False
-        at = np.array([point], dtype=np.int64)
-        rows = chamber.evaluate(chamber.values_UVC, at)[..., 0][chamber.row_R]
-        totals = chamber.evaluate(chamber.totals_TC, at)[..., 0]
-        peak = chamber.evaluate(chamber.live_LC, at)[..., 0].max()
-        return bool((rows == _samples(table)).all() and totals.tolist() == [table.totals()[n] for n in COUNTS] and peak == table.peak()[0])
-
-    def totals(self, points: Mapping[str, npt.ArrayLike]) -> dict[str, npt.NDArray[np.int64]]:
-        """Counts over all rows at P points, exact: the keys of `OperatorTable.totals`, each (P,)."""
-        return self._collect(points, lambda c, at: dict(zip(COUNTS, c.evaluate(c.totals_TC, at), strict=True)))
-
-    def peak_memory(self, points: Mapping[str, npt.ArrayLike]) -> npt.NDArray[np.int64]:
-        """(P,) bytes held at the fullest row: the largest of the rows' polynomials at each point."""
-        return self._collect(points, lambda c, at: {"peak": c.evaluate(c.live_LC, at).max(axis=0)})["peak"]
-
-    def rows(self, **point: int) -> npt.NDArray[np.int64]:
-        """(R, V) of every row at one point: columns are VALUES."""
-        ((chamber, _, at),) = self.groups({name: np.array([value]) for name, value in point.items()})
-        return np.asarray(chamber.evaluate(chamber.values_UVC, at)[..., 0][chamber.row_R])
-
-    def _collect(self, points: Mapping[str, npt.ArrayLike], evaluate: Any) -> dict[str, npt.NDArray[np.int64]]:
-        result: dict[str, npt.NDArray[np.int64]] = {}
-        groups = self.groups(points)
-        count = sum(len(indices) for _, indices, _ in groups)
-        for chamber, indices, at in groups:
-            for name, values in evaluate(chamber, at).items():
-                result.setdefault(name, np.zeros(count, dtype=np.int64))[indices] = values
-        return result
-
-    @cached_property
-    def size(self) -> int:
-        return len(self.symbols)
 
 
 def _alike(a: OperatorTable, b: OperatorTable) -> bool:
@@ -248,12 +364,31 @@ def _alike(a: OperatorTable, b: OperatorTable) -> bool:
     return bool(same and (a.strings == b.strings or (a.ops().tolist(), a.modules().tolist()) == (b.ops().tolist(), b.modules().tolist())))
 
 
-def _samples(table: OperatorTable) -> npt.NDArray[np.int64]:
+def _samples(table: OperatorTable) -> Ints:
     """(R, V) of VALUES."""
     return np.stack([table.rows[name].astype(np.int64) for name in VALUES], axis=1) if len(table) else np.zeros((0, len(VALUES)), dtype=np.int64)
 
 
-def _unique(table: OperatorTable, samples: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _weight_extents(table: OperatorTable) -> Ints:
+    """(W,) of every weight, the bytes of it that some row touches."""
+    extent = np.zeros(len(table.storages), dtype=np.int64)
+    np.maximum.at(extent, table.reads, table.reads_bytes)
+    return np.asarray(extent[table.storages["role"] == Role.WEIGHT], dtype=np.int64)
+
+
+def _columns(table: OperatorTable, rows: Ints, which: Ints) -> Ints:
+    """(Q,) values of each kind of row, then extents of each kind of weight."""
+    return np.concatenate([_samples(table)[rows].ravel(), _weight_extents(table)[which]])
+
+
+def _still_alike(table: OperatorTable, rows: Ints, row_of: Ints, which: Ints, weights: Ints) -> bool:
+    """Whether rows and weights that were alike at the nodes are alike here too."""
+    samples, extents = _samples(table), _weight_extents(table)
+    kinds = np.unique(weights, axis=1, return_inverse=True)[1]
+    return bool((samples == samples[rows][row_of]).all() and len(extents) == weights.shape[1] and (extents == extents[which][kinds.ravel()]).all())
+
+
+def _unique(table: OperatorTable, samples: Ints) -> tuple[Ints, Ints, Ints]:
     """Rows that are alike at every node: the first of each kind, which kind each row is of, how many there are with repeats."""
     rows = table.rows
     identity = np.stack([rows[name].astype(np.int64) for name in ("kind", "phase", "format", "op", "axes", "causal")], axis=1)
@@ -264,15 +399,14 @@ def _unique(table: OperatorTable, samples: npt.NDArray[np.int64]) -> tuple[npt.N
     return first.astype(np.int64), inverse.astype(np.int64), counts
 
 
-def _interpolation(grids: Sequence[Sequence[int]]) -> tuple[npt.NDArray[Any], int, npt.NDArray[np.int64]]:
+def _interpolation(grids: Sequence[Sequence[int]]) -> tuple[npt.NDArray[Any], int, Ints]:
     """(C, N) integers and a denominator: coefficients of the monomials from values at the product of `grids`; and the monomials' exponents (C, S)."""
     matrix = np.array([[Fraction(1)]], dtype=object)
     exponents: list[tuple[int, ...]] = [()]
     for grid in grids:
         inverse = _inverse_vandermonde(grid)
-        size = len(grid)
         matrix = np.array([[a * b for a in row_a for b in row_b] for row_a in matrix for row_b in inverse], dtype=object)
-        exponents = [(*e, power) for e in exponents for power in range(size)]
+        exponents = [(*e, power) for e in exponents for power in range(len(grid))]
     denominator = 1
     for value in matrix.ravel():
         denominator = lcm(denominator, value.denominator)

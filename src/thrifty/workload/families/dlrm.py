@@ -96,7 +96,7 @@ class Dlrm:
     def _interact(self, t: Tape, parts: list[Tensor], batch: int) -> tuple[Tensor, list[Tensor]]:
         """Dot products of all vectors of a sample with one another; those of different ones, each pair once, are kept."""
         shape, n = self.shape, self.shape.vectors
-        stacked = _concatenate(t, tuple(parts))
+        stacked = _concatenate(t, tuple(parts), op="aten.stack")
         product = t.new(batch * n * n)
         flops = matmul_flops(batch, n, n, shape.dim)
         t.row(Kind.LINEAR, "aten.bmm", (stacked,), (product,), (batch, n, n, shape.dim), flops_matrix=flops, views=1)
@@ -144,7 +144,8 @@ def _bag(t: Tape, index: int, indices: Tensor, rows: int, batch: int, shape: Dlr
     weight = t.weights[f"{name}.weight"]
     offsets = ops.move(t, "aten.arange", (), batch, format_name="int64")
     out = t.new(batch * width)
-    notes = [t.new(batch, format_name="int64", needs=False) for _ in range(2)]  # sizes of the bags, and where a maximum would be
+    # Which bag each look-up is of, and the sizes of the bags, as a GPU's kernel notes them (a CPU's notes a number a bag in both).
+    notes = [t.new(count, format_name="int64", needs=False) for count in (lookups, batch)]
     fetched = min(lookups, rows) * (weight.size // rows)
     t.row(
         Kind.EMBEDDING, "aten._embedding_bag", (weight, indices, offsets), (out, *notes), (1, lookups, width, rows), flops_vector=lookups * width,
@@ -163,9 +164,9 @@ def _bag(t: Tape, index: int, indices: Tensor, rows: int, batch: int, shape: Dlr
     return out
 
 
-def _concatenate(t: Tape, parts: tuple[Tensor, ...]) -> Tensor:
+def _concatenate(t: Tape, parts: tuple[Tensor, ...], op: str = "aten.cat") -> Tensor:
     """Vectors of a sample behind each other; their gradients are views."""
-    out = ops.move(t, "aten.cat", parts, sum(part.count for part in parts), needs=True)
+    out = ops.move(t, op, parts, sum(part.count for part in parts), needs=True)
 
     def backward(grad: Tensor) -> None:
         for part in parts:

@@ -115,13 +115,17 @@ def _mixture(context: Context, root: str, x: Tensor) -> Tensor:
     t.enter(f"{root}.gate", calls=2, views=1)
     chances, indices = _route(context, f"{root}.gate", x)
     t.enter(f"{root}.experts", views=3)
-    levels = max(1, (pairs - 1).bit_length())
-    order = ops.move(t, "aten.sort", (chances,), 2 * pairs, format_name="int64", kind=Kind.SAMPLING, flops=pairs * levels, sizes=(pairs * ops.INDEX_BYTES,))
+    order = t.new(pairs, format_name="int64", needs=False)
+    ranks = t.new(pairs, format_name="int64", needs=False)
+    t.row(
+        Kind.SAMPLING, "aten.sort", (chances,), (order, ranks), (1, pairs, 0, 0), flops_vector=pairs, sizes=(pairs * ops.INDEX_BYTES,), format_name="int64"
+    )  # fmt: skip
     which = ops.move(t, "aten.floor_divide", (order,), pairs, format_name="int64", kind=Kind.ELEMENTWISE, flops=pairs, sizes=(pairs * ops.INDEX_BYTES,))
     index = pairs * ops.INDEX_BYTES
     chosen = ops.move(t, "aten.index", (x, which), pairs * hidden, sizes=(min(pairs, rows) * hidden * t.width, index), needs=True)
     shares = ops.move(t, "aten.index", (chances, order), pairs, format_name="fp32", sizes=(4 * pairs, index), needs=True)
-    counted = ops.move(t, "aten.histc", (order,), experts, format_name="fp32", kind=Kind.SAMPLING, flops=pairs, sizes=(4 * pairs,))
+    narrow = ops.move(t, "aten._to_copy", (order,), pairs, format_name="int32")
+    counted = ops.move(t, "aten.histc", (narrow,), experts, format_name="fp32", kind=Kind.SAMPLING, flops=pairs)
     offsets = ops.move(t, "aten.cumsum", (counted,), experts, format_name="int32", kind=Kind.ELEMENTWISE, flops=experts)
 
     def gathered(grad: Tensor) -> None:
@@ -138,7 +142,7 @@ def _mixture(context: Context, root: str, x: Tensor) -> Tensor:
     product = _gate(t, f"{root}.experts", both, shape.activation)
     found = _grouped_product(t, product, t.weights[f"{root}.experts.down_proj"], pairs, hidden, inner, experts, offsets)
     out = _combine(t, found, shares, rows, hidden)
-    t.touch(x, chances, indices, order, chosen, shares, counted, offsets, found)  # variables of the experts' forward
+    t.touch(x, chances, indices, order, ranks, chosen, shares, counted, offsets, found)  # variables of the experts' forward
     if shape.shared_experts:
         shared = _gated(context, f"{root}.shared_experts", x, shape.shared_experts * inner)
         t.touch(out)

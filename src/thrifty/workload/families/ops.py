@@ -111,9 +111,9 @@ def attention(
 
 
 def layer_norm(t: Tape, x: Tensor, weight: Tensor, bias: Tensor, rows: int, size: int) -> Tensor:
-    """(x − mean) / std · w + b, a row's mean and reciprocal deviation kept."""
+    """(x − mean) / std · w + b, a row's mean and reciprocal deviation kept (in fp32, as a GPU's kernel does; a CPU's takes the narrow format)."""
     out = t.new(rows * size)
-    stats = [t.new(rows, needs=False), t.new(rows, needs=False)]
+    stats = [t.new(rows, format_name="fp32", needs=False) for _ in range(2)]
     t.row(Kind.NORM, "aten.native_layer_norm", (x, weight, bias), (out, *stats), (1, rows, size, 0), flops_vector=layer_norm_flops(rows, size))
 
     def backward(grad: Tensor) -> None:
@@ -396,8 +396,9 @@ def convolution(
 
     def backward(grad: Tensor) -> None:
         gradients = ([t.new(x.count, needs=False)] if x.needs else []) + [t.gradient_like(weight)] + ([t.gradient_like(bias)] if bias is not None else [])
+        read = (grad, x, weight) if x.needs else (grad, x)
         t.row(
-            Kind.CONV, "aten.convolution_backward", (grad, x, weight), gradients, shape, flops_matrix=flops * (1 + x.needs), flops_vector=extra, taps=taps,
+            Kind.CONV, "aten.convolution_backward", read, gradients, shape, flops_matrix=flops * (1 + x.needs), flops_vector=extra, taps=taps,
             views=2,
         )  # fmt: skip
         if bias is not None:

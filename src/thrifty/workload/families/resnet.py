@@ -157,18 +157,19 @@ def _batch_norm(t: Tape, root: str, x: Tensor, channels: int) -> Tensor:
     kept = [t.new(channels, role=Role.BUFFER, needs=False, name=f"{root}.running_{part}") for part in ("mean", "var")]
     size = x.count // channels
     count = t.new(1, format_name="int64", role=Role.BUFFER, needs=False, name=f"{root}.num_batches_tracked")
-    flops = layer_norm_flops(channels, size) if t.keep else batch_norm_inference_flops(x.count, channels)
+    # In training the stored statistics are updated too: a lerp of each, 3 a channel and statistic.
+    flops = layer_norm_flops(channels, size) + 6 * channels if t.keep else batch_norm_inference_flops(x.count, channels)
     if t.keep:
         t.row(Kind.ELEMENTWISE, "aten.add_", (count,), (count,), (1, 1, 0, 0), flops_vector=1, format_name="int64")
     out = t.new(x.count)
-    stats = [t.new(channels, needs=False) for _ in range(2)] if t.keep else []
-    t.row(Kind.NORM, "aten.native_batch_norm", (x, weight, bias, *kept), (out, *stats), (1, channels, size, 0), flops_vector=flops, views=1)
+    stats = [t.new(channels, format_name="fp32", needs=False) for _ in range(2)] if t.keep else []
+    written = (out, *stats, *kept) if t.keep else (out,)
+    t.row(Kind.NORM, "aten.native_batch_norm", (x, weight, bias, *kept), written, (1, channels, size, 0), flops_vector=flops, views=1)
 
     def backward(grad: Tensor) -> None:
         dx, dw, db = t.new(x.count, needs=False), t.gradient_like(weight), t.gradient_like(bias)
         t.row(
-            Kind.NORM, "aten.native_batch_norm_backward", (grad, x, weight, *kept, *stats), (dx, dw, db), (1, channels, size, 0),
-            flops_vector=13 * x.count,
+            Kind.NORM, "aten.native_batch_norm_backward", (grad, x, weight, *stats), (dx, dw, db), (1, channels, size, 0), flops_vector=13 * x.count
         )  # fmt: skip
         t.give(weight, dw)
         t.give(bias, db)
