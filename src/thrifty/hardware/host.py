@@ -77,6 +77,12 @@ def read_calibration(path: Path | None = None) -> dict[str, Any] | None:
     return content if isinstance(content.get("device"), dict) else None
 
 
+def _tier(raw: Mapping[str, Any]) -> MemoryTier:
+    return MemoryTier(
+        name=str(raw["name"]), capacity_bytes=float(raw["capacity_bytes"]), bandwidth_bytes_per_s=float(raw["bandwidth_bytes_per_s"])
+    )  # fmt: skip
+
+
 def device_of(content: Mapping[str, Any], path: Path) -> Device:
     """The device that a calibration describes. Raises BadFile for content that lacks something."""
     try:
@@ -84,12 +90,7 @@ def device_of(content: Mapping[str, Any], path: Path) -> Device:
         return Device(
             name=NAME, title=str(raw["title"]), vendor=str(raw["vendor"]), kind="cpu", year=0,
             peak_flops={str(k): float(v) for k, v in raw["peak_flops"].items()}, vector_flops=float(raw["vector_flops"]),
-            memory=tuple(
-                MemoryTier(
-                    name=str(tier["name"]), capacity_bytes=float(tier["capacity_bytes"]), bandwidth_bytes_per_s=float(tier["bandwidth_bytes_per_s"])
-                )  # fmt: skip
-                for tier in raw["memory"]
-            ),
+            memory=tuple(_tier(tier) for tier in raw["memory"]),
             memory_technology=str(raw["memory_technology"]), tdp_w=float(raw["tdp_w"]), idle_w=float(raw["idle_w"]), truth="measured",
             die_area_mm2=raw.get("die_area_mm2"), process_node_nm=raw.get("process_node_nm"),
             notes=tuple(str(n) for n in raw["notes"]), calibration=Calibration(path=str(path), content=content),

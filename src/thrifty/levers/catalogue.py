@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
 from typing import Final
 
 from thrifty.levers.basics import LARGER_BATCH, OTHER_DEVICE, OTHER_FORMAT, OTHER_SITE
 from thrifty.levers.contract import Lever
+from thrifty.plugins import load_plugins
 
 LEVERS: Final[tuple[Lever, ...]] = (OTHER_FORMAT, LARGER_BATCH, OTHER_DEVICE, OTHER_SITE)
 
 
 def all_levers() -> tuple[Lever, ...]:
     """`LEVERS`, and every object that an installed package offers in the entry-point group "thrifty.levers"."""
-    return (*LEVERS, *(point.load() for point in entry_points(group="thrifty.levers")))
+    return (*LEVERS, *load_plugins("thrifty.levers").values())

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import torch
 
-from thrifty.workload import get_entry
+from thrifty.workload import OperatorTable, get_entry
+from thrifty.workload.building import blueprint_of, build_module, loss_for, make_inputs, set_mode
 from thrifty.workload.model import WorkPhase
+from thrifty.workload.tracing import record_step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,46 +22,49 @@ class HostCase:
     name: str
     phase: WorkPhase
     build: Callable[[], tuple[torch.nn.Module, dict[str, Any]]]
+    build_meta: Callable[[], tuple[torch.nn.Module, dict[str, Any]]]
 
     @property
     def training(self) -> bool:
         return self.phase == "training"
 
+    def table(self) -> OperatorTable:
+        """Its operators, recorded on meta tensors: nothing is allocated."""
+        module, inputs = self.build_meta()
+        return record_step(module, (), inputs, training=self.training, loss=loss_for(module) if self.training else None).table
+
 
 def _catalogue(name: str, phase: WorkPhase, point: Mapping[str, int], number_format: str = "fp32", **changes: Any) -> HostCase:
     """A catalogue entry; `changes` replace parts of its torch configuration (fewer layers, smaller tables)."""
 
-    def build() -> tuple[torch.nn.Module, dict[str, Any]]:
-        from dataclasses import replace
-
-        from thrifty.workload.building import blueprint_of, build_module, make_inputs
-
+    def build(device: str) -> tuple[torch.nn.Module, dict[str, Any]]:
         blueprint = blueprint_of(get_entry(name))
         if changes:
             blueprint = replace(blueprint, config={**blueprint.config, **changes}, parameters=None)
-        module = build_module(blueprint, device="cpu", format=number_format)
-        if phase == "training":
-            module.train()
-        return module, make_inputs(module, blueprint, phase, point, device="cpu")
+        module = build_module(blueprint, device=device, format=number_format)
+        set_mode(module, "training" if phase == "training" else "evaluation")
+        return module, make_inputs(module, blueprint, phase, point, device=device)
 
     sizes = ", ".join(f"{key} {value}" for key, value in point.items())
     extra = "".join(f", {key.removeprefix('num_').replace('_', ' ')} {value}" for key, value in changes.items() if isinstance(value, int))
-    return HostCase(name=f"{name} {phase} ({sizes}{extra}{'' if number_format == 'fp32' else ', ' + number_format})", phase=phase, build=build)
+    title = f"{name} {phase} ({sizes}{extra}{'' if number_format == 'fp32' else ', ' + number_format})"
+    return HostCase(name=title, phase=phase, build=partial(build, "cpu"), build_meta=partial(build, "meta"))
 
 
 def _unet() -> HostCase:
-    def build() -> tuple[torch.nn.Module, dict[str, Any]]:
+    def build(device: str) -> tuple[torch.nn.Module, dict[str, Any]]:
         from diffusers import UNet2DConditionModel
 
         torch.manual_seed(0)
-        module = UNet2DConditionModel(
-            sample_size=32, block_out_channels=(96, 192, 384), layers_per_block=1, cross_attention_dim=256, attention_head_dim=8,
-            down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
-            up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
-        ).eval()  # fmt: skip
-        return module, {"sample": torch.randn(1, 4, 32, 32), "timestep": torch.tensor(10), "encoder_hidden_states": torch.randn(1, 77, 256)}
+        with torch.device(device):
+            module = UNet2DConditionModel(
+                sample_size=32, block_out_channels=(96, 192, 384), layers_per_block=1, cross_attention_dim=256, attention_head_dim=8,
+                down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+                up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+            ).eval()  # fmt: skip
+            return module, {"sample": torch.randn(1, 4, 32, 32), "timestep": torch.tensor(10), "encoder_hidden_states": torch.randn(1, 77, 256)}
 
-    return HostCase(name="small UNet, latent 32, text 77", phase="forward", build=build)
+    return HostCase(name="small UNet, latent 32, text 77", phase="forward", build=partial(build, "cpu"), build_meta=partial(build, "meta"))
 
 
 HOST_CASES: Final[tuple[HostCase, ...]] = (
