@@ -20,7 +20,7 @@ from thrifty.workload.table import COUNTS, SHAPE, Kind, OperatorTable, Phase
 
 COMPARED = (Kind.LINEAR, Kind.CONV, Kind.ATTENTION, Kind.NORM, Kind.SOFTMAX, Kind.EMBEDDING)
 FLOPS = ("flops_matrix", "flops_vector", "flops_skipped", "flops_recomputed", "bytes_weight")
-"""What agrees in any format. Of bytes, kernels differ: what a norm keeps of a row is fp32 on one device and as narrow as its input on another."""
+"""What agrees whatever the kernels. Of bytes some differ: what a norm keeps of a row is fp32 on a GPU and as narrow as its input on a CPU."""
 
 
 def twin(kind: ModelKind, torch_class: str, **config: Any) -> Blueprint:
