@@ -126,7 +126,10 @@ def read_header(path: str | Path) -> GgufHeader:
     Raises BadFile for a file that is truncated, corrupt or no GGUF, or that names no architecture; MissingExtra without the package gguf.
     """
     reader = open_reader(path)
-    facts = {name: _value(part) for name, part in reader.fields.items()}
+    try:
+        facts = {name: _value(part) for name, part in reader.fields.items()}
+    except (ValueError, IndexError) as error:
+        raise not_whole(path, "its metadata cannot be read") from error
     architecture = facts.get("general.architecture")
     if not isinstance(architecture, str):
         raise not_whole(path, "it names no general.architecture")

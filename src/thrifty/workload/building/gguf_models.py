@@ -65,7 +65,10 @@ def _llama(header: GgufHeader) -> dict[str, Any]:
 
 
 def _gemma3(header: GgufHeader) -> dict[str, Any]:
-    return {"sliding_window": header.whole("attention.sliding_window"), "query_pre_attn_scalar": header.whole("attention.key_length")}
+    # Scores are divided by the root of the head width; in the 27B model (62 layers) by that of the width over the heads.
+    width = header.whole("embedding_length") // header.whole("attention.head_count")
+    scalar = width if header.whole("block_count") == 62 else header.fact("attention.key_length") or width
+    return {"sliding_window": header.whole("attention.sliding_window"), "query_pre_attn_scalar": scalar}
 
 
 _DIRECT: Final = {
@@ -94,14 +97,14 @@ def _common(header: GgufHeader) -> dict[str, Any]:
     if table is None or len(table.shape) != 2 or table.shape[1] != hidden:
         raise not_whole(header.path, f"it has no token_embd.weight of width {hidden}")
     epsilon = header.fact("attention.layer_norm_rms_epsilon")
-    special = {"bos_token_id": "bos", "eos_token_id": "eos", "pad_token_id": "padding"}
+    special = {f"{name}_token_id": f"tokenizer.ggml.{key}_token_id" for name, key in (("bos", "bos"), ("eos", "eos"), ("pad", "padding"))}
     return {
         "hidden_size": hidden, "intermediate_size": header.whole("feed_forward_length"), "num_hidden_layers": header.whole("block_count"),
         "num_attention_heads": heads, "num_key_value_heads": _kv_heads(header), "head_dim": header.fact("attention.key_length") or hidden // heads,
         "vocab_size": table.shape[0], "max_position_embeddings": header.whole("context_length"),
         "tie_word_embeddings": header.tensor("output.weight") is None,
         **({"rms_norm_eps": epsilon} if epsilon is not None else {}),
-        **{name: header.facts.get(f"tokenizer.ggml.{key}_token_id") for name, key in special.items()},
+        **{name: header.facts[key] for name, key in special.items() if key in header.facts},
     }  # fmt: skip
 
 
@@ -218,5 +221,8 @@ def gguf_tokenizer(path: str | Path) -> Any:
         return None
     from transformers import PreTrainedTokenizerFast
 
-    with quiet():
-        return PreTrainedTokenizerFast.from_pretrained(header.path.parent, gguf_file=header.path.name, local_files_only=True)
+    try:
+        with quiet():
+            return PreTrainedTokenizerFast.from_pretrained(header.path.parent, gguf_file=header.path.name, local_files_only=True)
+    except Exception as error:
+        raise BadFile(f"the tokenizer in '{path}' cannot be read: {first_line(error)}. Download or convert the file again.") from error

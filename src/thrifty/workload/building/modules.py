@@ -159,6 +159,7 @@ _DRAWS: Final = frozenset(
 @contextmanager
 def without_drawing() -> Iterator[None]:
     """Constructors draw no random weights: they are filled or loaded afterwards, and drawing them is most of the time that a constructor takes."""
+    import torch
     from torch.overrides import TorchFunctionMode
 
     class Skip(TorchFunctionMode):  # type: ignore[misc]
@@ -166,7 +167,10 @@ def without_drawing() -> Iterator[None]:
             kwargs = kwargs or {}
             if getattr(func, "__name__", "") in _DRAWS:
                 tensor = args[0] if args else kwargs["tensor"]
-                if tensor.dim() >= 2:  # what `fill_random` gives values to
+                if isinstance(tensor, torch.nn.Parameter) and tensor.dim() >= 2:  # what `fill_random` gives values to
+                    if func.__name__ == "normal_":  # the mean lies within the bounds that `trunc_normal_` would draw again and again to meet
+                        with torch.no_grad():
+                            tensor.fill_(args[1] if len(args) > 1 else kwargs.get("mean", 0.0))
                     return tensor
             return func(*args, **kwargs)
 
