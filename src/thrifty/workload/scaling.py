@@ -10,9 +10,8 @@ because frameworks treat it differently, and so is each side of a break that a s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
 from itertools import product
 from math import lcm
 from typing import Any, Final
@@ -21,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thrifty.errors import BadValue
+from thrifty.workload.interpolation import evaluate, interpolation
 from thrifty.workload.model import Symbol, Workload
 from thrifty.workload.points import check_point
 from thrifty.workload.table import COUNTS, SHAPE, OperatorTable, Role
@@ -34,7 +34,6 @@ Box = tuple[tuple[int, int], ...]
 Class = tuple[int, ...]
 """Residue of every symbol, -1 where the size is 1."""
 Ints = npt.NDArray[np.int64]
-_SAFE: Final = float(2**62)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +68,7 @@ class Chamber:
 
     def evaluate(self, coefficients: npt.NDArray[Any], points_PS: Ints) -> Ints:
         """(…, P) exact values of (…, C) coefficients at P points."""
-        return _evaluate(coefficients, self.exponents_CS, self.denominator, points_PS)
+        return evaluate(coefficients, self.exponents_CS, self.denominator, points_PS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +93,7 @@ class _Frame:
 
     def _is_later(self, column: int, point_S: Ints) -> bool:
         difference = self.columns_QC[column] - self.later[column]
-        return bool(_evaluate(difference, self.exponents_CS, self.denominator, point_S[None])[0] > 0)
+        return bool(evaluate(difference, self.exponents_CS, self.denominator, point_S[None])[0] > 0)
 
     def walls_at(self, point_S: Ints) -> tuple[Wall, ...]:
         """The walls, each once, and the side on which a point lies."""
@@ -124,16 +123,6 @@ class _Frame:
             box=self.box, residues=self.residues, table=self.table, exponents_CS=self.exponents_CS, denominator=self.denominator, rows=self.rows,
             row_R=self.row_R, multiplicity_U=self.multiplicity_U, values_UVC=values, totals_TC=totals, live_LC=self.live_LC, walls=self.walls_at(point_S),
         )  # fmt: skip
-
-
-def _evaluate(coefficients: npt.NDArray[Any], exponents_CS: Ints, denominator: int, points_PS: Ints) -> Ints:
-    largest = np.abs(points_PS).max(axis=0, initial=1).astype(float)
-    bound = np.abs(coefficients).reshape(-1, len(exponents_CS)).astype(float).max(axis=0, initial=0.0) @ (largest**exponents_CS).prod(axis=1)
-    kind: Any = np.int64 if bound < _SAFE else object  # whole numbers of any size where 64 bits might not do
-    monomials = np.ones((len(points_PS), len(exponents_CS)), dtype=kind)
-    for symbol in range(points_PS.shape[1]):
-        monomials *= points_PS[:, symbol].astype(kind)[:, None] ** exponents_CS[:, symbol].astype(kind)[None, :]
-    return np.asarray((coefficients.astype(kind) @ monomials.T) // denominator, dtype=np.int64)
 
 
 def residue(symbol: Symbol, value: int) -> int:
@@ -296,7 +285,7 @@ class Polynomials:
         rows, row_of, multiplicity = _unique(first, samples)
         weights = np.stack([_weight_extents(t) for t in tables])  # (N, W)
         _, which, extents = np.unique(weights, axis=1, return_index=True, return_counts=True)
-        inverse, denominator, exponents = _interpolation(grids)
+        inverse, denominator, exponents = interpolation(grids)
         found = np.stack([_columns(t, rows, which) for t in tables])  # (N, Q)
         columns = (inverse @ found.astype(object)).T  # (Q, C)
         live = np.unique(np.stack([t.live_bytes() for t in tables]), axis=1)  # (N, L)
@@ -309,10 +298,10 @@ class Polynomials:
                 table, at = self._table(point), np.array([point], dtype=np.int64)
                 if not (_alike(first, table) and _still_alike(table, rows, row_of, which, weights)):
                     raise _Failed(axis)
-                if _evaluate(live_LC, exponents, denominator, at).max() != table.peak()[0]:
+                if evaluate(live_LC, exponents, denominator, at).max() != table.peak()[0]:
                     raise _Failed(axis)
                 seen[point] = _columns(table, rows, which)
-                missed = _evaluate(columns, exponents, denominator, at)[:, 0] != seen[point]
+                missed = evaluate(columns, exponents, denominator, at)[:, 0] != seen[point]
                 failing = axis if missed.any() else failing
                 wrong |= missed
         later: dict[int, npt.NDArray[Any]] = {}
@@ -339,13 +328,13 @@ class Polynomials:
             tables = [self._table(point) for point in product(*grid)]
             if not all(_alike(first, table) for table in tables):
                 raise _Failed(failing)
-            inverse, own, exponents = _interpolation(grid)
+            inverse, own, exponents = interpolation(grid)
             fits.append(((inverse @ np.stack([_columns(t, rows, which)[chosen] for t in tables]).astype(object)).T, own))
         common = lcm(denominator, *(own for _, own in fits))
         low, high = (fit * (common // own) for fit, own in fits)
         for point, values in seen.items():
             at = np.array([point], dtype=np.int64)
-            smaller = np.minimum(_evaluate(low, exponents, common, at)[:, 0], _evaluate(high, exponents, common, at)[:, 0])
+            smaller = np.minimum(evaluate(low, exponents, common, at)[:, 0], evaluate(high, exponents, common, at)[:, 0])
             if (smaller != values[chosen]).any():
                 raise _Failed(failing)
         result = columns * (common // denominator)
@@ -397,32 +386,3 @@ def _unique(table: OperatorTable, samples: Ints) -> tuple[Ints, Ints, Ints]:
     _, first, inverse = np.unique(signature.view([("", signature.dtype)] * signature.shape[1]).ravel(), return_index=True, return_inverse=True)
     counts = np.bincount(inverse, weights=repeats, minlength=len(first)).astype(np.int64)
     return first.astype(np.int64), inverse.astype(np.int64), counts
-
-
-def _interpolation(grids: Sequence[Sequence[int]]) -> tuple[npt.NDArray[Any], int, Ints]:
-    """(C, N) integers and a denominator: coefficients of the monomials from values at the product of `grids`; and the monomials' exponents (C, S)."""
-    matrix = np.array([[Fraction(1)]], dtype=object)
-    exponents: list[tuple[int, ...]] = [()]
-    for grid in grids:
-        inverse = _inverse_vandermonde(grid)
-        matrix = np.array([[a * b for a in row_a for b in row_b] for row_a in matrix for row_b in inverse], dtype=object)
-        exponents = [(*e, power) for e in exponents for power in range(len(grid))]
-    denominator = 1
-    for value in matrix.ravel():
-        denominator = lcm(denominator, value.denominator)
-    whole = np.array([[int(v * denominator) for v in row] for row in matrix], dtype=object)
-    return whole, denominator, np.array(exponents, dtype=np.int64).reshape(len(exponents), len(grids))
-
-
-def _inverse_vandermonde(nodes: Sequence[int]) -> list[list[Fraction]]:
-    """Row p: weights of the values at `nodes` in the coefficient of x^p. By Lagrange's polynomials, exactly."""
-    columns = []
-    for i, x in enumerate(nodes):
-        coefficients = [Fraction(1)]
-        for j, other in enumerate(nodes):
-            if i != j:
-                scale = Fraction(1, x - other)
-                shifted = [Fraction(0), *coefficients]
-                coefficients = [shifted[p] * scale - (coefficients[p] * other * scale if p < len(coefficients) else 0) for p in range(len(shifted))]
-        columns.append(coefficients)
-    return [[columns[i][p] for i in range(len(nodes))] for p in range(len(nodes))]

@@ -118,7 +118,7 @@ class Dlrm:
         )  # fmt: skip
 
         def scatter(grad: Tensor) -> None:
-            zeros = ops.move(t, "aten.new_zeros", (grad,), product.count)
+            zeros = ops.move(t, "aten.new_zeros", (grad,), product.count, sizes=(0,))
             t.give(product, ops.move(t, "aten.index_add", (zeros, which, grad), product.count, flops=grad.count))
 
         t.later(pairs, scatter)
@@ -177,10 +177,10 @@ def _concatenate(t: Tape, parts: tuple[Tensor, ...], op: str = "aten.cat") -> Te
 
 
 def _binary_loss(t: Tape, logits: Tensor) -> None:
-    """Binary cross entropy on logits, and the start of the backward pass."""
+    """Binary cross entropy on logits, (1 − label) · x − log sigmoid x and its mean, and the start of the backward pass."""
     labels = t.input(logits.count, t.format, "labels")
     loss = t.new(1)
-    t.row(Kind.ELEMENTWISE, "aten.binary_cross_entropy_with_logits", (logits, labels), (loss,), (1, 1, 0, 0), flops_vector=4)
+    t.row(Kind.ELEMENTWISE, "aten.binary_cross_entropy_with_logits", (logits, labels), (loss,), (1, 1, 0, 0), flops_vector=8 * logits.count + 1)
 
     def backward(grad: Tensor) -> None:
         count = logits.count
@@ -191,4 +191,4 @@ def _binary_loss(t: Tape, logits: Tensor) -> None:
         t.give(logits, part)
 
     t.later(loss, backward)
-    loss.grad = ops.move(t, "aten.ones_like", (loss,), 1)
+    loss.grad = ops.move(t, "aten.ones_like", (loss,), 1, sizes=(0,))
