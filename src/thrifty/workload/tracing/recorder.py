@@ -149,7 +149,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
             if any(isinstance(x, torch.Tensor) and x.is_nested for x in args):
                 raise _refusal(operator.name, args) or CaptureError(operator.name)
             with self:
-                return func.decompose(*args, **kwargs)
+                return func._op_dk(torch._C.DispatchKey.CompositeImplicitAutograd, *args, **kwargs)
         self.dispatches += 1
         seconds = 0.0
         if self.clocked:

@@ -113,7 +113,8 @@ def understand(func: Any) -> Operator:
     keywords = tuple(a.name for a in schema.arguments if a.alias_info is not None and a.alias_info.is_write and a.kwarg_only)
     aliases = any(r.alias_info is not None and not r.alias_info.is_write for r in schema.returns)
     free = name in FREE
-    composite = not free and name not in VIEWS and func._can_decompose()
+    has = functools.partial(torch._C._dispatch_has_kernel_for_dispatch_key, func.name())
+    composite = not free and name not in VIEWS and has("CompositeImplicitAutograd") and not (has("CPU") or has("CUDA"))
     view = name in VIEWS or (aliases and not written and not keywords)
     found = RULES.get(name) or (RULES.get(name[:-1]) if name.endswith("_") else None)
     results = any(r.alias_info is None for r in schema.returns)

@@ -35,6 +35,7 @@ LOSSES: Final[dict[str, int]] = {
     "smooth_l1_loss": 4,  # subtract, magnitude, compare, square or subtract
     "huber_loss": 4,
     "binary_cross_entropy": 6,  # two logarithms, their complement, two products, a sum
+    "binary_cross_entropy_with_logits": 7,  # (1 − target) · x − log sigmoid x, the last of them 4
     "soft_margin_loss": 4,
 }
 """By number of FLOPs for each element compared; a sum or mean over them is one more, a mean divides once."""
