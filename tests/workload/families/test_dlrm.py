@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
@@ -10,11 +12,11 @@ from hypothesis import strategies as st
 from tests.workload.families.twins import assert_polynomial, assert_same_parameters, assert_same_rows, assert_true_count, matrix_flops, sheet, twin
 
 from thrifty.errors import BadValue
-from thrifty.workload.building import build_module, make_inputs
+from thrifty.workload.building import TorchSource, build_module, make_inputs
 from thrifty.workload.families import Dlrm, family_of
 from thrifty.workload.families.dlrm import DlrmShape
 from thrifty.workload.model import WorkPhase
-from thrifty.workload.table import COUNTS, Kind
+from thrifty.workload.table import COUNTS, Kind, OperatorTable, Phase
 
 SMALL = Dlrm(shape=DlrmShape(tables=(50, 7, 30), dim=8, bottom=(5, 16, 8), top=(12, 1), pooling=2))
 TWIN = twin("recommender", "thrifty.workload.families.dlrm_torch.Dlrm", tables=[50, 7, 30], dim=8, bottom=[5, 16, 8], top=[12, 1], pooling=2)
@@ -25,6 +27,19 @@ TWIN = twin("recommender", "thrifty.workload.families.dlrm_torch.Dlrm", tables=[
 @pytest.mark.parametrize("format_name", ["fp32", "bf16"])
 def test_peer_rows_are_those_of_the_module(phase: WorkPhase, batch: int, format_name: str) -> None:
     assert_same_rows(SMALL, TWIN, phase, {"batch": batch}, format_name, COUNTS)
+
+
+def test_peer_every_operator_of_the_module_is_understood() -> None:
+    """And outside of the optimizer's step, which is one row a parameter here and nine there, all rows are the same."""
+    ours, theirs = SMALL.table("training", "fp32", {"batch": 5}), TorchSource(TWIN).table("training", "fp32", {"batch": 5})
+    assert theirs.unknown() == {}
+
+    def named(table: OperatorTable) -> Counter[tuple[object, ...]]:
+        names = ("m", "flops_vector", "bytes_read", "bytes_written")
+        chosen = np.flatnonzero(table.rows["phase"] != Phase.OPTIMIZER)
+        return Counter((table.op(i), table.module(i), *(int(table.rows[name][i]) for name in names)) for i in chosen)
+
+    assert named(ours) == named(theirs)
 
 
 def test_peer_parameters_are_those_of_the_module() -> None:
