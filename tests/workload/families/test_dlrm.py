@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.workload.families.twins import assert_polynomial, assert_same_parameters, assert_same_rows, assert_true_count, matrix_flops, sheet, twin
+from tests.workload.families.twins import (
+    assert_every_row_the_same,
+    assert_polynomial,
+    assert_same_parameters,
+    assert_same_rows,
+    assert_true_count,
+    matrix_flops,
+    sheet,
+    twin,
+)
 
 from thrifty.errors import BadValue
-from thrifty.workload.building import TorchSource, build_module, make_inputs
+from thrifty.workload.building import build_module, make_inputs
 from thrifty.workload.families import Dlrm, family_of
 from thrifty.workload.families.dlrm import DlrmShape
 from thrifty.workload.model import WorkPhase
-from thrifty.workload.table import COUNTS, Kind, OperatorTable, Phase
+from thrifty.workload.table import COUNTS, Kind
 
 SMALL = Dlrm(shape=DlrmShape(tables=(50, 7, 30), dim=8, bottom=(5, 16, 8), top=(12, 1), pooling=2))
 TWIN = twin("recommender", "thrifty.workload.families.dlrm_torch.Dlrm", tables=[50, 7, 30], dim=8, bottom=[5, 16, 8], top=[12, 1], pooling=2)
@@ -29,17 +36,9 @@ def test_peer_rows_are_those_of_the_module(phase: WorkPhase, batch: int, format_
     assert_same_rows(SMALL, TWIN, phase, {"batch": batch}, format_name, COUNTS)
 
 
-def test_peer_every_operator_of_the_module_is_understood() -> None:
-    """And outside of the optimizer's step, which is one row a parameter here and nine there, all rows are the same."""
-    ours, theirs = SMALL.table("training", "fp32", {"batch": 5}), TorchSource(TWIN).table("training", "fp32", {"batch": 5})
-    assert theirs.unknown() == {}
-
-    def named(table: OperatorTable) -> Counter[tuple[object, ...]]:
-        names = ("m", "flops_vector", "bytes_read", "bytes_written")
-        chosen = np.flatnonzero(table.rows["phase"] != Phase.OPTIMIZER)
-        return Counter((table.op(i), table.module(i), *(int(table.rows[name][i]) for name in names)) for i in chosen)
-
-    assert named(ours) == named(theirs)
+@pytest.mark.parametrize("phase", ["forward", "training"])
+def test_peer_every_row_is_the_same(phase: WorkPhase) -> None:
+    assert_every_row_the_same(SMALL, TWIN, phase, {"batch": 5})
 
 
 def test_peer_parameters_are_those_of_the_module() -> None:
@@ -110,7 +109,10 @@ def test_it_is_fed_dense_features_and_look_ups() -> None:
 def test_a_recommender_that_says_not_what_it_is_fed_is_refused() -> None:
     with pytest.raises(BadValue) as error:
         make_inputs(torch.nn.Linear(2, 2), TWIN, "forward", {"batch": 4})
-    assert str(error.value) == "Linear is a recommender, and what it is fed cannot be guessed. Give it a method example(batch, device=, generator=)."
+    assert str(error.value) == (
+        "'twin' is a recommender without example(batch, device=, generator=), so nobody knows what it is fed. "
+        "Give it one, or give package.module:callable with inputs."
+    )
 
 
 def test_the_bottom_ends_where_tables_are_wide() -> None:

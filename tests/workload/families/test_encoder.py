@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.workload.families.twins import (
+    assert_every_row_the_same,
     assert_polynomial,
     assert_same_parameters,
     assert_same_rows,
@@ -43,6 +44,12 @@ def test_peer_rows_are_those_of_bert(phase: WorkPhase, batch: int, seq: int) -> 
 @pytest.mark.parametrize("phase", ["forward", "training"])
 def test_peer_rows_are_those_of_bert_in_bf16(phase: WorkPhase) -> None:
     assert_same_rows(SMALL, TWIN, phase, {"batch": 1, "seq": 7}, "bf16", COUNTS)
+
+
+@pytest.mark.parametrize("phase", ["forward", "training"])
+@pytest.mark.parametrize("batch", [1, 2])
+def test_peer_every_row_is_the_same(phase: WorkPhase, batch: int) -> None:
+    assert_every_row_the_same(SMALL, TWIN, phase, {"batch": batch, "seq": 9})
 
 
 def test_peer_parameters_are_those_of_bert() -> None:

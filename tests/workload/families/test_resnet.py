@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.workload.families.twins import (
+    assert_every_row_the_same,
     assert_polynomial,
     assert_same_parameters,
     assert_same_rows,
@@ -53,6 +54,11 @@ def test_peer_a_first_stage_as_wide_as_the_stem_needs_no_shortcut() -> None:
     )
     assert_same_parameters(family, other)
     assert_same_rows(family, other, "training", {"batch": 2, "image": 37}, "fp32", COUNTS)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_peer_every_row_of_training_is_the_same(batch: int) -> None:
+    assert_every_row_the_same(SMALL, TWIN, "training", {"batch": batch, "image": 47})
 
 
 def test_peer_parameters_are_those_of_resnet() -> None:

@@ -52,6 +52,22 @@ def assert_same_rows(
     assert abs(table.peak()[0] / captured.peak()[0] - 1) <= peak
 
 
+def assert_every_row_the_same(family: Family, blueprint: Blueprint, phase: WorkPhase, point: Mapping[str, int]) -> None:
+    """Operator by operator outside of the optimizer's step, which is one row a parameter here and nine there; and the twin has none without a rule."""
+    source = TorchSource(blueprint)
+    captured = source.table(phase, "fp32", point)
+    assert captured.unknown() == {}
+
+    def named(table: OperatorTable) -> Counter[tuple[object, ...]]:
+        names = ("kind", "m", "flops_vector", "bytes_read", "bytes_written")
+        chosen = np.flatnonzero(table.rows["phase"] != Phase.OPTIMIZER)
+        return Counter((table.op(i), table.module(i), *(int(table.rows[name][i]) for name in names)) for i in chosen)
+
+    ours, theirs = named(family.table(phase, "fp32", point)), named(captured)
+    assert ours - theirs == Counter()
+    assert theirs - ours == Counter()
+
+
 def assert_same_parameters(family: Family, blueprint: Blueprint) -> None:
     """Names and shapes, tied ones once."""
     module = build_module(blueprint)

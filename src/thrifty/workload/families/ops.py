@@ -33,11 +33,13 @@ def add(t: Tape, a: Tensor, b: Tensor, *, views: int = 0) -> Tensor:
         t.give(a, grad)
         if not b.needs:
             return
-        if b.count == grad.count:
-            t.give(b, grad)
-            return
-        total = t.gradient_like(b)
-        t.row(Kind.ELEMENTWISE, "aten.sum", (grad,), (total,), (1, b.count, 0, 0), flops_vector=grad.count, views=2)
+        total = grad
+        if b.count != grad.count:
+            total = t.gradient_like(b)
+            t.row(Kind.ELEMENTWISE, "aten.sum", (grad,), (total,), (1, b.count, 0, 0), flops_vector=grad.count, views=2)
+        elif b.storage < len(t.weights):  # a parameter takes a copy of a gradient that others read too
+            total, t.module = t.gradient_like(b), ""
+            t.row(Kind.MEMORY, "aten.copy_", (grad,), (total,), (1, grad.count, 0, 0))
         t.give(b, total)
 
     t.later(out, backward)
@@ -207,7 +209,7 @@ def cross_entropy(t: Tape, logits: Tensor, rows: int, classes: int, *, shifted: 
 
     t.later(chances, through_softmax)
     t.later(loss, through_loss)
-    loss.grad = move(t, "aten.ones_like", (loss,), 1, format_name=form)
+    loss.grad = move(t, "aten.ones_like", (loss,), 1, format_name=form, sizes=(0,))
 
 
 def select(t: Tape, x: Tensor, count: int) -> Tensor:

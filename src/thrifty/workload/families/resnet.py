@@ -202,7 +202,8 @@ def _max_pool(t: Tape, x: Image) -> Image:
     def backward(grad: Tensor) -> None:
         part = t.new(x.tensor.count, needs=False)
         t.row(
-            Kind.ELEMENTWISE, "aten.max_pool2d_with_indices_backward", (grad, x.tensor, where), (part,), (1, part.count, 0, 0), flops_vector=part.count
+            Kind.ELEMENTWISE, "aten.max_pool2d_with_indices_backward", (grad, x.tensor, where), (part,), (1, part.count, 0, 0), flops_vector=part.count,
+            sizes=(grad.size, 0, where.size),
         )  # fmt: skip
         t.give(x.tensor, part)
 
