@@ -91,3 +91,23 @@ def test_loss_is_the_models_own_or_a_mean() -> None:
     with pytest.raises(BadValue) as caught:
         loss_for(module)([torch.tensor([1])])
     assert str(caught.value) == "LlamaForCausalLM returns no floating tensor to train on. Give a module whose result has a loss."
+
+
+@pytest.mark.parametrize("device", ["meta", "cpu"])
+def test_recommender_is_fed_its_own_example(device: str) -> None:
+    config = {"tables": [7, 5], "dim": 4, "bottom": [3, 4], "top": [2, 1], "pooling": 2}
+    blueprint = Blueprint(name="little", kind="recommender", torch_class="thrifty.workload.families.dlrm_torch.Dlrm", config=config)
+    module = build_module(blueprint, device=device)
+    given = make_inputs(module, blueprint, "training", {"batch": 6}, device)
+    assert {name: tuple(value.shape) for name, value in given.items()} == {"dense": (6, 3), "indices": (2, 6, 2), "labels": (6, 1)}
+    assert loss_for(module)(module(**given)).numel() == 1
+
+
+def test_recommender_without_an_example() -> None:
+    blueprint = Blueprint(name="it", kind="recommender", torch_class="torch.nn.Linear", config={"in_features": 2, "out_features": 2})
+    with pytest.raises(BadValue) as caught:
+        make_inputs(build_module(blueprint), blueprint, "forward", {"batch": 6})
+    assert str(caught.value) == (
+        "'it' is a recommender without example(batch, device=, generator=), so nobody knows what it is fed. Give it one, "
+        "or give package.module:callable with inputs."
+    )

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.workload.building.tiny import BERT, GPT2, LLAMA, POINT, RESNET, VIT
+from tests.workload.building.tiny import BERT, GEMMA3, GPT2, LLAMA, POINT, RESNET, VIT
 
 from thrifty.errors import BadValue, CaptureError, UnknownName
 from thrifty.formats import bytes_of
 from thrifty.workload.building import Blueprint, CallableSource, TorchSource, torch_source
 from thrifty.workload.building.sources import record_at
-from thrifty.workload.model import WorkPhase, Workload
+from thrifty.workload.model import Workload, WorkPhase
 from thrifty.workload.table import Kind, Role
 
 
@@ -21,17 +21,23 @@ from thrifty.workload.table import Kind, Role
     ("blueprint", "phase", "expected"),
     [
         (LLAMA, "prefill", [("batch", 1, None, 1, 1), ("seq", 128, 128, 1, 2)]),
-        (LLAMA, "decode", [("batch", 1, None, 1, 1), ("seq", 127, 127, 1, 2)]),
+        (LLAMA, "decode", [("batch", 1, None, 1, 1), ("seq", 127, 127, 1, 1)]),
         (replace(LLAMA, context=None), "prefill", [("batch", 1, None, 1, 1), ("seq", 128, None, 1, 2)]),
         (BERT, "forward", [("batch", 1, None, 1, 1), ("seq", 64, 64, 1, 2)]),
         (VIT, "forward", [("batch", 1, None, 1, 1), ("image", 32, None, 8, 4)]),
-        (RESNET, "forward", [("batch", 1, None, 1, 1), ("image", 224, None, 32, 2)]),
+        (RESNET, "forward", [("batch", 1, None, 1, 1), ("image", 224, None, 8, 2)]),
         (replace(BERT, kind="recommender"), "forward", [("batch", 1, None, 1, 1)]),
     ],
 )
 def test_symbols(blueprint: Blueprint, phase: WorkPhase, expected: list[tuple[object, ...]]) -> None:
     found = TorchSource(blueprint).symbols(phase)
     assert [(symbol.name, symbol.default, symbol.high, symbol.modulus, symbol.degree) for symbol in found] == expected
+
+
+def test_symbol_breaks_where_a_window_is_full() -> None:
+    source = TorchSource(GEMMA3)
+    assert [source.symbols(phase)[1].breaks for phase in ("prefill", "decode")] == [(8,), (7,)]
+    assert TorchSource(LLAMA).symbols("prefill")[1].breaks == ()
 
 
 def test_formula_llama_prefill() -> None:

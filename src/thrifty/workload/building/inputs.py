@@ -35,7 +35,7 @@ def make_inputs(
     if phase in ("prefill", "decode") and (blueprint.kind != "lm" or cache_name(module) is None):
         raise BadValue(f"'{blueprint.name}' generates nothing, so it has no {phase}. Choose phase forward or training.")
     if blueprint.kind == "recommender":
-        return _features(module, point["batch"], phase == "training", device, generator)
+        return _features(blueprint, module, point["batch"], phase == "training", device, generator)
     if blueprint.kind == "vision":
         return _pixels(module, point, phase == "training", device, generator)
     return _tokens(module, phase, point, device, generator)
@@ -97,16 +97,18 @@ def _pixels(module: Any, point: Mapping[str, int], training: bool, device: str, 
     return kwargs
 
 
-def _features(module: Any, batch: int, training: bool, device: str, generator: torch.Generator | None) -> dict[str, Any]:
-    """Dense features, and one bag of look-ups a table and sample, as the module's own `example` makes them; clicks to learn from in training."""
-    example = getattr(module, "example", None)
-    if example is None:
-        name = type(module).__name__
-        raise BadValue(f"{name} is a recommender, and what it is fed cannot be guessed. Give it a method example(batch, device=, generator=).")
-    kwargs: dict[str, Any] = dict(example(batch, device=device, generator=generator))
+def _features(blueprint: Blueprint, module: Any, batch: int, training: bool, device: str, generator: torch.Generator | None) -> dict[str, Any]:
+    """Dense features and look-ups, as the module's own `example(batch, device=, generator=)` makes them."""
+    import torch
+
+    if not callable(getattr(module, "example", None)):
+        raise BadValue(
+            f"'{blueprint.name}' is a recommender without example(batch, device=, generator=), so nobody knows what it is fed. Give it one, "
+            "or give package.module:callable with inputs."
+        )
+    kwargs: dict[str, Any] = dict(module.example(batch, device=device, generator=generator))
     if training and "labels" in forward_names(module):
-        clicks = _whole(2, (batch, 1), device, generator)
-        kwargs["labels"] = clicks.to(next(p.dtype for p in module.parameters() if p.is_floating_point()))
+        kwargs["labels"] = torch.zeros((batch, 1), dtype=next(module.parameters()).dtype, device=device)
     return kwargs
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _BATCH: Final = Symbol(name="batch", default=1, meaning="batch")
 _SEQ: Final = 128
 _IMAGE: Final = 224
-_HALVINGS: Final = 32
-"""A convolution net halves its image five times; counts are one polynomial for sides with the same remainder."""
+_HALVINGS: Final = 5
+"""How often a convolution net halves its image where it does not say; counts are one polynomial for sides with the same remainder of all of them."""
 
 
 class TorchSource:
@@ -44,16 +44,26 @@ class TorchSource:
         blueprint = self.blueprint
         if blueprint.kind == "recommender":
             return (_BATCH,)
-        if blueprint.kind == "vision":
-            patch, side = blueprint.config.get("patch_size"), blueprint.config.get("image_size")
-            default = side if isinstance(side, int) else _IMAGE
-            if isinstance(patch, int):  # attention over patches: the square of their number, the fourth power of the side
-                return (_BATCH, Symbol(name="image", default=default, modulus=patch, degree=4, meaning="image side"))
-            return (_BATCH, Symbol(name="image", default=default, modulus=_HALVINGS, degree=2, meaning="image side"))
-        high = blueprint.context
-        if phase == "decode" and high is not None:  # the new token takes the last position
+        return (_BATCH, self._image() if blueprint.kind == "vision" else self._seq(phase))
+
+    def _image(self) -> Symbol:
+        config = self.blueprint.config
+        patch, side, depths = config.get("patch_size"), config.get("image_size"), config.get("depths")
+        default = side if isinstance(side, int) else _IMAGE
+        if isinstance(patch, int):  # attention over patches: the square of their number, the fourth power of the side
+            return Symbol(name="image", default=default, modulus=patch, degree=4, meaning="image side")
+        halvings = len(depths) + 1 if isinstance(depths, (list, tuple)) else _HALVINGS
+        return Symbol(name="image", default=default, modulus=2**halvings, degree=2, meaning="image side")
+
+    def _seq(self, phase: WorkPhase) -> Symbol:
+        high, window, cached = self.blueprint.context, self.blueprint.config.get("sliding_window"), phase == "decode"
+        if cached and high is not None:  # the new token takes the last position
             high -= 1
-        return (_BATCH, Symbol(name="seq", default=_SEQ if high is None else min(_SEQ, high), high=high, degree=2, meaning="context"))
+        return Symbol(
+            name="seq", default=_SEQ if high is None else min(_SEQ, high), high=high, degree=1 if cached else 2,
+            breaks=(window - 1 if cached else window,) if isinstance(window, int) and 1 < window < (high or window + 1) else (),
+            meaning="context before the new token" if cached else "context",
+        )  # fmt: skip
 
     def table(self, phase: WorkPhase, format_name: str, point: Mapping[str, int]) -> OperatorTable:
         """Record one step. Meta tensors first; where the model asks for values, fake ones; then real ones on the CPU.
