@@ -36,7 +36,9 @@ def llama(device: str, **changes: Any) -> Built:
 def gpt2(device: str) -> Built:
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    config = GPT2Config(vocab_size=50, n_positions=16, n_embd=24, n_layer=2, n_head=3, use_cache=False, bos_token_id=0, eos_token_id=0, embd_pdrop=0, resid_pdrop=0)
+    config = GPT2Config(
+        vocab_size=50, n_positions=16, n_embd=24, n_layer=2, n_head=3, use_cache=False, bos_token_id=0, eos_token_id=0, embd_pdrop=0, resid_pdrop=0
+    )  # fmt: skip
     return _built(device, lambda: GPT2LMHeadModel(config)), _tokens(device, 50)
 
 
@@ -64,7 +66,9 @@ def vit(device: str) -> Built:
 def resnet(device: str) -> Built:
     from transformers import ResNetConfig, ResNetForImageClassification
 
-    config = ResNetConfig(embedding_size=8, hidden_sizes=[8, 12], depths=[1, 2], num_labels=5, layer_type="bottleneck", problem_type="single_label_classification")
+    config = ResNetConfig(
+        embedding_size=8, hidden_sizes=[8, 12], depths=[1, 2], num_labels=5, layer_type="bottleneck", problem_type="single_label_classification"
+    )
     labels = torch.zeros(2, dtype=torch.int64, device=device)
     return _built(device, lambda: ResNetForImageClassification(config)), {"pixel_values": torch.rand(2, 3, 32, 32, device=device), "labels": labels}
 
@@ -85,7 +89,8 @@ def t5(device: str, **changes: Any) -> Built:
     config = T5Config(
         vocab_size=50, d_model=24, d_kv=8, d_ff=40, num_layers=2, num_heads=3, dropout_rate=0, use_cache=False, decoder_start_token_id=0, **changes
     )  # fmt: skip
-    return _built(device, lambda: T5ForConditionalGeneration(config)), _tokens(device, 50)
+    inputs = _tokens(device, 50)
+    return _built(device, lambda: T5ForConditionalGeneration(config)), {**inputs, "decoder_input_ids": inputs["input_ids"]}
 
 
 def mixtral(device: str, experts: str = "batched_mm") -> Built:

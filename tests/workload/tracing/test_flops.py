@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import torch
+from tests.workload.tracing.models import EXPERTS, MODELS, Convolutions, deepseek, llama, mixtral
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from tests.workload.tracing.models import EXPERTS, MODELS, Convolutions, deepseek, llama, mixtral
 from thrifty.workload import Kind, Phase, Workload, capture
 from thrifty.workload.building.meta import MetaAnswers
 

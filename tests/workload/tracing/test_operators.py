@@ -50,6 +50,8 @@ def case(name: str, call: Callable[..., Any], inputs: tuple[Any, ...], *rows: Ro
 
 
 A, B = f(4, 6), f(4, 6)
+Q, K = f(2, 3, 5, 4), f(2, 3, 7, 4)
+ZEROTH = torch.zeros(2, 6, dtype=torch.int64)
 LONG = f(1000, 6)
 CASES = [
     # elementwise: every operand once, every result once, one FLOP an element
@@ -109,10 +111,10 @@ CASES = [
     case("index select", lambda x, i: x.index_select(0, i), (LONG, ids(5, 7)), Row(MEMORY, 48 + 2 * INDEX, 48)),
     case("advanced index", lambda x, i: x[i], (LONG, ids(5, 7, 7)), Row(MEMORY, 72 + 3 * INDEX, 72)),
     case("gather", lambda x, i: x.gather(1, i), (A, torch.zeros(4, 1, dtype=torch.int64)), Row(MEMORY, 16 + 4 * INDEX, 16)),
-    case("scatter", lambda x, i, y: x.scatter_(0, i, y), (LONG.clone(), torch.zeros(2, 6, dtype=torch.int64), f(2, 6)), Row(MEMORY, 48 + 12 * INDEX, 48)),
-    case("scatter a number", lambda x, i: x.scatter_(0, i, 1.0), (LONG.clone(), torch.zeros(2, 6, dtype=torch.int64)), Row(MEMORY, 12 * INDEX, 48)),
-    case("scatter-add", lambda x, i, y: x.scatter_add_(0, i, y), (LONG.clone(), torch.zeros(2, 6, dtype=torch.int64), f(2, 6)), Row(MEMORY, 96 + 12 * INDEX, 48, 12)),
-    case("scatter into a copy", lambda x, i, y: x.scatter(0, i, y), (A, torch.zeros(2, 6, dtype=torch.int64), f(2, 6)), Row(MEMORY, 96 + 48 + 12 * INDEX, 96)),
+    case("scatter", lambda x, i, y: x.scatter_(0, i, y), (LONG.clone(), ZEROTH, f(2, 6)), Row(MEMORY, 48 + 12 * INDEX, 48)),
+    case("scatter a number", lambda x, i: x.scatter_(0, i, 1.0), (LONG.clone(), ZEROTH), Row(MEMORY, 12 * INDEX, 48)),
+    case("scatter-add", lambda x, i, y: x.scatter_add_(0, i, y), (LONG.clone(), ZEROTH, f(2, 6)), Row(MEMORY, 96 + 12 * INDEX, 48, 12)),
+    case("scatter into a copy", lambda x, i, y: x.scatter(0, i, y), (A, ZEROTH, f(2, 6)), Row(MEMORY, 96 + 48 + 12 * INDEX, 96)),
     case("index put", lambda x, i, y: x.index_put_((i,), y), (LONG.clone(), ids(3, 9), f(2, 6)), Row(MEMORY, 48 + 2 * INDEX, 48)),
     case("index put sums", lambda x, i, y: x.index_put_((i,), y, accumulate=True), (LONG.clone(), ids(3, 9), f(2, 6)), Row(MEMORY, 96 + 2 * INDEX, 48, 12)),
     case("index add", lambda x, i, y: x.index_add_(0, i, y), (LONG.clone(), ids(3, 9), f(2, 6)), Row(MEMORY, 96 + 2 * INDEX, 48, 12)),
@@ -132,19 +134,23 @@ CASES = [
     case("conv grouped", lambda x, w: F.conv2d(x, w, groups=2), (f(1, 4, 8, 8), f(6, 2, 3, 3)), Row(CONV, 1024 + 432, 864, 0, 2 * 36 * 6 * 18)),
     case("conv transposed", F.conv_transpose2d, (f(1, 2, 4, 4), f(2, 3, 3, 3)), Row(CONV, 128 + 216, 432, 0, 2 * 16 * 2 * 3 * 9)),
     # 2 · heads 3 · 5 queries · 7 keys · (width 4 + width 4); vector 6 a score
-    case("attention", F.scaled_dot_product_attention, (f(2, 3, 5, 4), f(2, 3, 7, 4), f(2, 3, 7, 4)), Row(ATTENTION, 480 + 2 * 672, 480, 6 * 210, 2 * 210 * 8)),
-    case("attention masked", F.scaled_dot_product_attention, (f(2, 3, 5, 4), f(2, 3, 7, 4), f(2, 3, 7, 4), f(1, 1, 5, 7)), Row(ATTENTION, 480 + 1344 + 140, 480, 7 * 210, 3360)),
+    case("attention", F.scaled_dot_product_attention, (Q, K, K.clone()), Row(ATTENTION, 480 + 2 * 672, 480, 6 * 210, 2 * 210 * 8)),
+    case("attention masked", F.scaled_dot_product_attention, (Q, K, K.clone(), f(1, 1, 5, 7)), Row(ATTENTION, 480 + 1344 + 140, 480, 7 * 210, 3360)),
     # norms and softmax: 4 rows of 6
     case("softmax", lambda x: x.softmax(-1), (A,), Row(SOFTMAX, 96, 96, 120)),
     case("log softmax", lambda x: x.log_softmax(-1), (A,), Row(SOFTMAX, 96, 96, 120)),
     case("layer norm", lambda x, w, b: F.layer_norm(x, (6,), w, b), (A, f(6), f(6)), Row(NORM, 96 + 48, 96 + 32, 7 * 24 + 20)),
     case("layer norm bare", lambda x: F.layer_norm(x, (6,)), (A,), Row(NORM, 96, 96 + 32, 5 * 24 + 20)),
     case("group norm", lambda x, w, b: F.group_norm(x, 2, w, b), (f(1, 4, 6), f(4), f(4)), Row(NORM, 96 + 32, 96 + 16, 7 * 24 + 10)),
-    case("batch norm in training updates its statistics", lambda x, m, v: F.batch_norm(x, m, v, training=True), (f(4, 6), f(6), f(6)), Row(NORM, 96 + 48, 96 + 48 + 48, 7 * 24 + 30 + 36)),
+    case(
+        "batch norm in training updates its statistics", lambda x, m, v: F.batch_norm(x, m, v, training=True), (A, f(6), f(6)),
+        Row(NORM, 96 + 48, 96 + 48 + 48, 7 * 24 + 30 + 36),
+    ),
     case("batch norm in use", lambda x, m, v: F.batch_norm(x, m, v), (f(4, 6), f(6), f(6)), Row(NORM, 96 + 48, 96, 4 * 24 + 18)),
     # look-ups: 3 of 1000 rows of 6
     case("embedding", F.embedding, (ids(1, 5, 9), LONG), Row(EMBEDDING, 72 + 3 * INDEX, 72)),
-    case("embedding bag", lambda w, i, o: F.embedding_bag(i, w, o, mode="sum"), (LONG, ids(1, 5, 9), ids(0, 2)), Row(EMBEDDING, 72 + 3 * INDEX + 2 * INDEX, 48 + 4 * INDEX, 18)),
+    case("embedding bag", lambda w, i, o: F.embedding_bag(i, w, o, mode="sum"), (LONG, ids(1, 5, 9), ids(0, 2)),
+         Row(EMBEDDING, 72 + 3 * INDEX + 2 * INDEX, 48 + 4 * INDEX, 18)),
     # windows
     case("max pool", lambda x: F.max_pool2d(x, 2), (f(1, 1, 5, 5),), Row(ELEMENTWISE, 100, 16 + 4 * INDEX, 16)),
     case("average pool leaves an edge unread by its windows", lambda x: F.avg_pool2d(x, 2), (f(1, 1, 5, 5),), Row(ELEMENTWISE, 100, 16, 16)),
@@ -196,7 +202,10 @@ def test_formula_backward_reads_writes_and_flops(asked: Case) -> None:
     assert rows_of(lambda: asked.call().backward(), Phase.BACKWARD) == asked.rows
 
 
-@pytest.mark.parametrize(("input_needs", "weight_needs", "reads", "products"), [(True, False, 432 + 216, 1), (False, True, 432 + 512, 1), (True, True, 432 + 216 + 512, 2)])
+@pytest.mark.parametrize(
+    ("input_needs", "weight_needs", "reads", "products"),
+    [(True, False, 432 + 216, 1), (False, True, 432 + 512, 1), (True, True, 432 + 216 + 512, 2)],
+)
 def test_formula_backward_of_a_convolution_reads_what_its_mask_needs(input_needs: bool, weight_needs: bool, reads: int, products: int) -> None:
     x, weight = f(1, 2, 8, 8).requires_grad_(input_needs), f(3, 2, 3, 3).requires_grad_(weight_needs)
     out = F.conv2d(x, weight)

@@ -8,6 +8,7 @@ Backward is an autograd function of ours, so its row appears when and where auto
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -113,10 +114,24 @@ class _Attention(torch.autograd.Function):  # type: ignore[misc]
             else:
                 found = (*(_like_fused(t, t.shape[-1]) for t in wanted[:3]), *(torch.empty_like(m) for m in masks))
         cost = attention_cost(q.shape, k.shape, v.shape, causal=bool(ctx.keywords.get("is_causal")), masked=bool(rest), backward=True)
-        reads = [(recorder.register(t, Role.ACTIVATION), touched(t)) for t in (grad, q, k, v, out, log_sum_exp, *rest)]
+        reads = _reads(recorder, Role.ACTIVATION, (grad, q, k, v, out, log_sum_exp, *rest))
         writes = [(recorder.register(t, Role.ACTIVATION), touched(t)) for t in found]
         recorder.add("attention_backward", cost, reads, writes, format_of(q.dtype), seconds, place)
         return (None, None, *found, *([None] * (4 - len(found))))
+
+
+def _reads(recorder: Recorder, role: Role, tensors: Iterable[torch.Tensor | None]) -> list[tuple[int, int]]:
+    """Storages and the bytes read of each: parts of one storage (q, k and v of one projection) add up, the same part given twice counts once."""
+    parts: set[object] = set()
+    sizes: dict[int, int] = {}
+    for tensor in tensors:
+        if tensor is not None:
+            index = recorder.register(tensor, role)
+            part = (index, tensor.storage_offset(), tensor.shape, tensor.stride())
+            if part not in parts:
+                parts.add(part)
+                sizes[index] = min(sizes.get(index, 0) + touched(tensor), tensor.untyped_storage().nbytes())
+    return list(sizes.items())
 
 
 def record_forward(
@@ -125,7 +140,7 @@ def record_forward(
 ) -> None:  # fmt: skip
     """One row for one forward attention call."""
     cost = attention_cost(q.shape, k.shape, v.shape, causal=bool(keywords.get("is_causal")), masked=mask is not None, backward=False)
-    reads = [(recorder.register(t, Role.INPUT), touched(t)) for t in (q, k, v, mask) if t is not None]
+    reads = _reads(recorder, Role.INPUT, (q, k, v, mask))
     writes = [(recorder.register(t, Role.ACTIVATION), touched(t)) for t in (out, log_sum_exp) if t is not None]
     recorder.add("attention", cost, reads, writes, format_of(q.dtype), seconds)
 

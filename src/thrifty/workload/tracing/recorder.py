@@ -217,7 +217,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
                         self.builder.resize(index, tensor.untyped_storage().nbytes())
                     (writes if written else reads).append((index, touched(tensor)))
         if operator.results:
-            made = self._outputs(out, writes)
+            made = self._outputs(out if cost.results is None else out[: cost.results], writes)
             dtype = dtype or made
         self.add(operator.name, cost, reads, writes, format_of(dtype) if dtype is not None else "int64", seconds)
 
@@ -294,7 +294,7 @@ class Tape:
         for parameter in self._module.parameters():
             if parameter.grad is not None:
                 recorder.relabel(parameter.grad, Role.GRADIENT)
-        for tensor in caches([self._inputs, getattr(result, "past_key_values", None)]):
+        for tensor in caches([self._inputs, result]):
             recorder.relabel(tensor, Role.CACHE)
         for tensor in _state(self._optimizer):
             recorder.relabel(tensor, Role.OPTIMIZER)

@@ -22,6 +22,7 @@ class Cost(NamedTuple):
 
     shape  : (batch, m, n, k) as the table wants it
     reads  : position of an operand → bytes of it that are really read, where that is less than all of it (0: only its shape matters)
+    results: how many of its results it fills, where a backend leaves the others empty
     writes : position of an operand → bytes of it that are written: fewer than all of a marked one, or some of one whose schema does not say so
     """
 
@@ -36,6 +37,7 @@ class Cost(NamedTuple):
     flops_recomputed: int = 0
     reads: dict[int, int] | None = None
     writes: dict[int, int] | None = None
+    results: int | None = None
     launches: int = 1
 
 

@@ -80,7 +80,9 @@ def _batch_norm_cost(x: Any, training: bool) -> Cost:
 def _batch_norm(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
     """In training it also updates the running statistics, which its schema does not say: a lerp of each, 3 a channel and statistic."""
     cost = _batch_norm_cost(a[0], bool(a[5]))
-    if not a[5] or a[3] is None:
+    if not a[5]:
+        return cost._replace(results=1)
+    if a[3] is None:
         return cost
     return cost._replace(flops_vector=cost.flops_vector + 6 * a[3].numel(), writes={3: a[3].nbytes, 4: a[4].nbytes})
 
@@ -94,7 +96,7 @@ def _batch_norm_with_update(a: Sequence[Any], kw: dict[str, Any], out: Any) -> C
 
 @rule("_native_batch_norm_legit_no_training", "_batch_norm_no_update")
 def _batch_norm_eval(a: Sequence[Any], kw: dict[str, Any], out: Any) -> Cost:
-    return _batch_norm_cost(a[0], False)
+    return _batch_norm_cost(a[0], False)._replace(results=1)
 
 
 @rule("native_batch_norm_backward", "batch_norm_backward")
