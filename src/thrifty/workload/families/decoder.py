@@ -66,6 +66,12 @@ class Decoder:
         if not shape.tied:
             yield "lm_head.weight", (shape.vocab, shape.hidden)
 
+    def _routers(self) -> frozenset[str]:
+        """Weights of routers that choose among groups: the twin keeps them in fp32."""
+        shape = self.shape
+        layers = range(shape.dense_first, shape.layers) if shape.experts and shape.router == "grouped" else ()
+        return frozenset(f"{shape.names.layers}.{layer}.mlp.gate.weight" for layer in layers)
+
     def _norm(self, name: str) -> Iterator[Parameter]:
         yield f"{name}.weight", (self.shape.hidden,)
         if self.shape.norm == "layer":
@@ -75,7 +81,7 @@ class Decoder:
         """Every operator of one step at `point`."""
         shape, names = self.shape, self.shape.names
         batch, seq = point["batch"], point["seq"]
-        tape = Tape(self.parameters(), format_name, keep=phase == "training")
+        tape = Tape(self.parameters(), format_name, keep=phase == "training", wide=self._routers())
         new = 1 if phase == "decode" else seq
         past = seq if phase == "decode" else 0
         context = Context(tape=tape, shape=shape, batch=batch, new=new, past=past, cached=phase in ("prefill", "decode"))

@@ -41,9 +41,9 @@ def activation_format(format_name: str) -> str:
 
 
 class Tape:
-    """Collects the rows of one step. `keep`: whether forward operators leave closures for a backward pass."""
+    """Collects the rows of one step. `keep`: whether forward operators leave closures for a backward pass; `wide`: parameters that stay in fp32."""
 
-    def __init__(self, parameters: Iterable[Parameter], format_name: str, *, keep: bool) -> None:
+    def __init__(self, parameters: Iterable[Parameter], format_name: str, *, keep: bool, wide: frozenset[str] = frozenset()) -> None:
         self.builder = TableBuilder()
         self.keep = keep
         self.phase = Phase.FORWARD
@@ -60,7 +60,7 @@ class Tape:
             for size in shape:
                 count *= size
             # Vectors (norms, biases) stay in the activations' format; matrices are stored in the narrow one.
-            chosen = stored if len(shape) > 1 else numbers
+            chosen = get_format("fp32") if name in wide else stored if len(shape) > 1 else numbers
             size = chosen.bytes_of(count)
             self.weights[name] = Tensor(self.builder.storage(size, Role.WEIGHT, chosen.name, name), count, size, chosen.name, keep)
 
@@ -141,7 +141,7 @@ class Tape:
     def gradient_like(self, tensor: Tensor, grad: Tensor | None = None) -> Tensor:
         """An unwritten gradient of `tensor`: of a parameter, in the role that outlives the backward pass."""
         is_weight = tensor.storage < len(self.weights)
-        chosen = (grad or tensor).format if not is_weight else self.format
+        chosen = activation_format(tensor.format) if is_weight else (grad or tensor).format
         return self.new(tensor.count, format_name=chosen, role=Role.GRADIENT if is_weight else Role.ACTIVATION, needs=False)
 
     def backward(self) -> None:
