@@ -37,7 +37,8 @@ def gpt2(device: str) -> Built:
     from transformers import GPT2Config, GPT2LMHeadModel
 
     config = GPT2Config(
-        vocab_size=50, n_positions=16, n_embd=24, n_layer=2, n_head=3, use_cache=False, bos_token_id=0, eos_token_id=0, embd_pdrop=0, resid_pdrop=0
+        vocab_size=50, n_positions=16, n_embd=24, n_layer=2, n_head=3, use_cache=False, bos_token_id=0, eos_token_id=0, embd_pdrop=0, attn_pdrop=0,
+        resid_pdrop=0,
     )  # fmt: skip
     return _built(device, lambda: GPT2LMHeadModel(config)), _tokens(device, 50)
 

@@ -313,6 +313,18 @@ def _state(optimizer: torch.optim.Optimizer | None) -> Iterator[torch.Tensor]:
         yield from (value for value in state.values() if isinstance(value, torch.Tensor))
 
 
+def _register_residents(recorder: Recorder, module: torch.nn.Module, inputs: Any, optimizer: torch.optim.Optimizer | None) -> None:
+    """What is there before the first row. (A function of its own, so that no variable of it keeps a tensor alive while recording.)"""
+    for name, parameter in module.named_parameters():
+        recorder.register(parameter, Role.WEIGHT, name)
+    for name, buffer in module.named_buffers():
+        recorder.register(buffer, Role.BUFFER, name)
+    for tensor in caches(inputs):
+        recorder.register(tensor, Role.CACHE)
+    for tensor in _state(optimizer):
+        recorder.register(tensor, Role.OPTIMIZER)
+
+
 @contextmanager
 def recording(
     module: torch.nn.Module, *, inputs: Any = (), optimizer: torch.optim.Optimizer | None = None, clock: bool = False
@@ -325,14 +337,7 @@ def recording(
     The module and torch are left as they were, whatever happens inside.
     """
     recorder = Recorder(ModuleStack(module), clock=clock)
-    for name, parameter in module.named_parameters():
-        recorder.register(parameter, Role.WEIGHT, name)
-    for name, buffer in module.named_buffers():
-        recorder.register(buffer, Role.BUFFER, name)
-    for tensor in caches(inputs):
-        recorder.register(tensor, Role.CACHE)
-    for tensor in _state(optimizer):
-        recorder.register(tensor, Role.OPTIMIZER)
+    _register_residents(recorder, module, inputs, optimizer)
     tape = Tape(recorder, module, inputs, optimizer)
     with ExitStack() as open_things:
         open_things.enter_context(_mha_fast_path_off())
