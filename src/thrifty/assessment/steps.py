@@ -180,10 +180,16 @@ def _find_devices(on: Sequence[str] | str | None, tell: Progress) -> list[Device
     return [calibrate(progress=lambda what, share: tell(f"calibrating: {what}", share)) if n == THIS_MACHINE else load_device(n) for n in names]
 
 
+def _new_tokens(workload: Workload, point: Mapping[str, int]) -> int:
+    """How many tokens are written: fewer than usual where a long prompt leaves less of the model's context, at least the one that prefill gives."""
+    context = next((symbol.high for symbol in workload.symbols if symbol.name == "seq"), None)
+    return NEW_TOKENS if context is None or "seq" not in point else max(1, min(NEW_TOKENS, context - point["seq"]))
+
+
 def _run_here(workload: Workload, point: Mapping[str, int], format_name: str | None, tell: Progress) -> tuple[Run | None, str]:
     """What this machine measures, or why it cannot."""
     try:
-        return make_and_run(workload, point=point, format=format_name, new_tokens=NEW_TOKENS, seed=SEED, progress=tell), ""
+        return make_and_run(workload, point=point, format=format_name, new_tokens=_new_tokens(workload, point), seed=SEED, progress=tell), ""
     except (NoRoom, MissingExtra, CaptureError) as reason:
         return None, str(reason)
     except BadValue as reason:
@@ -209,7 +215,18 @@ def _job_on(device: Device, workload: Workload, run: Run | None, format_name: st
         return Job.of(_captured_like(run, workload), new_tokens=run.new_tokens or 1)
     wanted = format_name or ("fp32" if device.kind == "cpu" and "bf16" not in device.peak_flops else ELSEWHERE_FORMAT)
     point = dict(run.point) if run is not None else {}
-    return Job.of(workload.at(point, format=wanted) if workload.source is not None else workload, new_tokens=NEW_TOKENS)
+    moved = _in_format(workload, point, wanted, chosen=format_name is not None) if workload.source is not None else workload
+    return Job.of(moved, new_tokens=_new_tokens(moved, moved.point))
+
+
+def _in_format(workload: Workload, point: Mapping[str, int], wanted: str, *, chosen: bool) -> Workload:
+    """The workload at `point` in the format wanted; in its own where the format was nobody's choice and a user's module has only one."""
+    try:
+        return workload.at(point, format=wanted)
+    except BadValue:
+        if chosen:
+            raise
+        return workload.at(point)
 
 
 def _elsewhere(job: Job, site: Site) -> list[Case]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from thrifty.assessment.sections.words import ERROR, RATES, listed, measured, modelled, percent, share
+from thrifty.assessment.sections.words import ERROR, RATES, in_one_unit, listed, measured, modelled, percent, share
 from thrifty.report import Block, Cell, Column, Note, Section, Table, Text
 
 if TYPE_CHECKING:
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 LARGE_ERROR: Final = 0.25
 LARGE_SHARE: Final = 0.10
 """A miss worth a sentence: an operator class of more than a tenth of a step, off by more than a quarter."""
+LARGE_SPREAD: Final = 0.20
+"""Of a tenth of the calibration's measurements: the machine was not quiet."""
 
 
 def section(a: Assessment) -> Section | None:
@@ -24,13 +26,16 @@ def section(a: Assessment) -> Section | None:
         rows = [row for row in a.classes if row.step == step]
         total = next(row.measured_s for row in rows if row.kind == "total")
         table: list[list[Cell]] = [[row.kind, row.measured_s, row.modelled_s, row.error, row.measured_s / total if total else None] for row in rows]
+        table, unit = in_one_unit(table, (1, 2), "s")
         columns = (
-            Column(key="kind", title="Operator class"), Column(key="measured_s", title="Measured", unit="s", truth="measured"),
-            Column(key="modelled_s", title="Modelled", unit="s", truth="modelled"), ERROR,
+            Column(key="kind", title="Operator class"), Column(key="measured", title="Measured", unit=unit, truth="measured"),
+            Column(key="modelled", title="Modelled", unit=unit, truth="modelled"), ERROR,
             Column(key="share", title="Share of the step", truth="measured", style="percent", digits=2),
         )  # fmt: skip
         blocks.append(Table(columns=columns, rows=table, caption=f"One {step} step by operator class", strong_rows=[len(table) - 1]))
     blocks.append(_verdict(a))
+    if (warning := _restless(a)) is not None:
+        blocks.append(warning)
     return Section("Measured beside modelled", blocks, id="measured-beside-modelled")
 
 
@@ -55,3 +60,13 @@ def _verdict(a: Assessment) -> Block:
     names = listed(f"{row.kind} in {row.step} ({percent(row.error or 0.0)})" for row in missed)
     return Note(f"{len(missed)} of {len(heavy)} {'' if len(heavy) == 1 else 'cases of an '}{rule} missed by more than {share(LARGE_ERROR)}: {names}. "
                 "A busy machine makes measurements slower than the calibration that the model reads; run it again when nothing else runs.")  # fmt: skip
+
+
+def _restless(a: Assessment) -> Note | None:
+    """A warning where the machine was busy while it was calibrated: the model cannot be better than that."""
+    device = next((case.device for case in a.cases if case.device.calibration is not None), None)
+    spread: Any = device.calibration.content.get("spread") if device is not None and device.calibration is not None else None
+    if not isinstance(spread, dict) or not float(spread.get("p90", 0.0)) > LARGE_SPREAD:
+        return None
+    return Note(f"This machine was busy while it was calibrated: a tenth of the measurements spread by more than {share(float(spread['p90']))}. "
+                "Calibrate again when nothing else runs: `thrifty hardware calibrate --force`.", "warning")  # fmt: skip

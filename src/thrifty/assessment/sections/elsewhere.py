@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from thrifty.assessment.sections.words import device_label, listed
+from thrifty.assessment.sections.words import device_label, listed, span_text
 from thrifty.cost import Case
 from thrifty.footprint import pareto_front
 from thrifty.quantities import show
@@ -32,13 +32,12 @@ def section(a: Assessment) -> Section | None:
     for case in cases:
         foot, money = case.per_unit, case.per_unit.cost_usd
         row: list[Cell] = [device_label(case), case.fits, case.bound, foot.time_s, foot.energy_j]
-        row += [foot.carbon_gco2e.mid, foot.carbon_gco2e.low, foot.carbon_gco2e.high]
+        row += [foot.carbon_gco2e.mid, span_text(foot.carbon_gco2e, "gCO2e")]
         rows.append(row + ([None if money is None else money * 1e6] if rented else []))
     columns = [
         Column(key="device", title="Device"), Column(key="fits", title="Fits"), Column(key="bound", title="Bound by"),
         Column(key="time_s", title="Time", unit="s", truth="modelled"), Column(key="energy_j", title="Energy", unit="J", truth="modelled"),
-        Column(key="carbon_gco2e", title="Carbon", unit="gCO2e", truth="modelled"), Column(key="low", title="least", unit="gCO2e", truth="modelled"),
-        Column(key="high", title="most", unit="gCO2e", truth="modelled"),
+        Column(key="carbon_gco2e", title="Carbon", unit="gCO2e", truth="modelled"), Column(key="span", title="Its interval", truth="modelled"),
     ]  # fmt: skip
     if rented:
         columns.append(Column(key="cost_usd", title="Rent a million", unit="USD", truth="modelled", meaning="at the price an hour that the sheet states"))

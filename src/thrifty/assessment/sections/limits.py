@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from thrifty.assessment.sections.words import step_name
+from thrifty.assessment.sections.words import in_one_unit, step_name
 from thrifty.quantities import show
 from thrifty.report import Block, Cell, Column, Section, Table, Text
 
@@ -30,9 +30,10 @@ def section(a: Assessment) -> Section:
         for kind, values in priced.by_kind().items():
             if values["limit_s"] > 0:
                 rows.append([f"{step_name(priced)}: {kind}", values["time_s"], values["limit_s"], values["time_s"] / values["limit_s"]])
+    rows, unit = in_one_unit(rows, (1, 2), "s")
     columns = (
-        Column(key="class", title="Operator class"), Column(key="time_s", title="A step", unit="s", truth="modelled"),
-        Column(key="limit_s", title="At the peaks", unit="s", truth="modelled", meaning="FLOPs at peak or bytes at full bandwidth, whichever is longer"),
+        Column(key="class", title="Operator class"), Column(key="time", title="A step", unit=unit, truth="modelled"),
+        Column(key="limit", title="At the peaks", unit=unit, truth="modelled", meaning="FLOPs at peak or bytes at full bandwidth, whichever is longer"),
         Column(key="factor", title="Times over", truth="modelled", style="plain"),
     )  # fmt: skip
     if rows:

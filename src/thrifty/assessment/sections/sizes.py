@@ -42,7 +42,7 @@ def section(a: Assessment) -> Section | None:
     best = int(np.where(fits, seconds, np.inf).argmin())
     at = ", ".join(f"{name} {int(swept.points[name][best])}" for name in names)
     here = f"least time a {unit} at {at}: {show(float(seconds[best]), 's')}"
-    empty = "" if fits.all() else f" {int((~fits).sum())} of {len(fits)} sizes do not fit in the memory and stay empty."
+    empty = "" if fits.all() else " Sizes that do not fit in the memory stay empty."
     columns = (
         Column(key="tall", title=tall.capitalize() or "Size"), Column(key="wide", title=wide.capitalize()),
         Column(key="time_s", title=f"Time a {unit}", unit="s", truth="modelled"), Column(key="bound", title="Bound by"),
@@ -53,7 +53,8 @@ def section(a: Assessment) -> Section | None:
         x="wide", y="tall", colour="time_s", caption=f"{here.capitalize()}.{empty}",
         alt=f"Heat map of the time a {unit} of {step} by {' and '.join(names)} at {len(fits)} sizes; {here}.",
     )  # fmt: skip
-    lead = "Times are by the roofline of the device's peaks with default efficiencies, from exact counts at every size."
+    how = "by the roofline of its data sheet, with default efficiencies" if a.case.device.calibration is None else "interpolated in its calibration"
+    lead = f"Times on {device_label(a.case)} {how}, from exact counts at every size."
     found = bound_changes(swept)
     if not found:
         return Section("Other sizes", [Text(f"{lead} At all sizes along the edges it is bound by **{BOUNDS[int(swept.bound_DP[0, 0])]}**."), chart], id="sizes")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from thrifty.assessment.sections.words import columns_by_key, device_label, listed, measured, modelled, share, step_name
+from thrifty.assessment.sections.words import columns_by_key, device_label, in_one_unit, listed, measured, modelled, share, step_name
 from thrifty.report import Block, Cell, Chart, Column, Section, Table
 
 if TYPE_CHECKING:
@@ -59,21 +59,19 @@ def _modules(a: Assessment, step: str) -> Table | None:
     priced = next(p for p in a.case.priced if step_name(p) == step)
     model = {name or "(root)": values["time_s"] for name, values in priced.by_module().items()}
     profile = next((p for p in a.run.profiles if p.name == step), None) if a.run is not None else None
-    columns = [Column(key="module", title="Module")]
-    if profile is None:
-        total = sum(model.values()) or 1.0
-        columns += [Column(key="modelled_s", title="Modelled", unit="s", truth="modelled"),
-                    Column(key="share", title="Share", truth="modelled", style="percent", digits=2)]  # fmt: skip
-        rows: list[list[Cell]] = [[name, seconds, seconds / total] for name, seconds in list(model.items())[:MODULES]]
-    else:
-        seen = profile.by_module()
-        total = sum(seen.values()) or 1.0
-        columns += [Column(key="measured_s", title="Measured", unit="s", truth="measured"),
-                    Column(key="modelled_s", title="Modelled", unit="s", truth="modelled"),
-                    Column(key="share", title="Share", truth="measured", style="percent", digits=2)]  # fmt: skip
-        rows = [[name, seconds, model.get(name), seconds / total] for name, seconds in list(seen.items())[:MODULES]]
+    seen = profile.by_module() if profile is not None else model
+    total = sum(seen.values()) or 1.0
+    rows: list[list[Cell]] = []
+    for name, seconds in list(seen.items())[:MODULES]:
+        rows.append([name, seconds, *([model.get(name)] if profile is not None else []), seconds / total])
     if len(rows) < 2:
         return None
+    rows, unit = in_one_unit(rows, (1, 2) if profile is not None else (1,), "s")
+    columns = [Column(key="module", title="Module")]
+    if profile is not None:
+        columns.append(Column(key="measured", title="Measured", unit=unit, truth="measured"))
+    columns.append(Column(key="modelled", title="Modelled", unit=unit, truth="modelled"))
+    columns.append(Column(key="share", title="Share", truth="measured" if profile is not None else "modelled", style="percent", digits=2))
     return Table(columns=columns, rows=rows, caption=f"One {step} step by module, the layers of a stack (`*`) taken together")
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from thrifty.cost import Case, Priced
 from thrifty.footprint import Interval
 from thrifty.hardware import THIS_MACHINE
-from thrifty.report import Column, Number
+from thrifty.report import Cell, Column, Number, number_text
+from thrifty.report.numbers import scale_of
 
 RATES: Final[dict[str, tuple[str, str]]] = {
     # key of measured and modelled -> title, unit
@@ -50,6 +52,21 @@ def share(value: float) -> str:
 def sizes(point: Mapping[str, int]) -> str:
     """``batch 1, seq 40``."""
     return ", ".join(f"{name} {value}" for name, value in point.items())
+
+
+def in_one_unit(rows: list[list[Cell]], places: Sequence[int], unit: str) -> tuple[list[list[Cell]], str]:
+    """`rows` with the numbers at `places` in one prefixed unit, chosen for the largest: columns that are read across must not differ in it."""
+    values = [abs(cell) for row in rows for cell in (row[place] for place in places) if isinstance(cell, float) and math.isfinite(cell)]
+    factor, label = scale_of(max(values, default=0.0), unit)
+    return [
+        [cell / factor if place in places and isinstance(cell, float) else cell for place, cell in enumerate(row)] for row in rows
+    ], label  # fmt: skip
+
+
+def span_text(interval: Interval, unit: str) -> str:
+    """``183 to 226 µgCO2e``, both ends in the unit of the upper one."""
+    factor, label = scale_of(interval.high, unit)
+    return f"{number_text(interval.low / factor)} to {number_text(interval.high / factor)} {label}"
 
 
 def listed(words: Iterable[str]) -> str:

@@ -1,0 +1,138 @@
+"""The main job: what an assessment holds, in JSON and in words, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from tests.assessment.cases import calibrated
+from tests.cost.tables import little
+
+from thrifty.assessment import Assessment, assess
+from thrifty.errors import BadValue, NoRoom, UnknownName
+from thrifty.hardware import device_names
+
+CONTRACT = {"schema", "workload", "system", "site", "format", "measured", "modelled", "error", "elsewhere", "changes"}
+RATES = {"prefill_tokens_per_s", "decode_tokens_per_s", "time_to_first_token_s", "samples_per_s", "peak_memory_bytes"}
+
+
+def as_json(assessment: Assessment) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads(json.dumps(assessment.to_dict(), allow_nan=False))
+    return result
+
+
+def test_elsewhere_is_not_measured(priced: Assessment) -> None:
+    found = as_json(priced)
+    assert set(found) >= CONTRACT
+    assert (found["measured"], found["error"], found["site"], found["format"]) == (None, None, "france", "bf16")
+    assert set(found["modelled"]) == RATES
+    assert found["modelled"]["samples_per_s"] == pytest.approx(1 / priced.case.priced[0].time_s)
+    assert found["workload"]["point"] == {"batch": 1, "seq": 128}
+    assert [each["device"] for each in found["system"]] == ["h100-sxm5", "t4"]
+    assert [each["device"] for each in found["priced"]] == ["h100-sxm5", "t4"]
+    assert found["priced"][0]["parts"][0]["phase"] == "forward"
+    assert found["calibration"] is None
+    assert set(found["versions"]) == {"thrifty", "python", "numpy", "torch", "transformers"}
+
+
+def test_every_device_of_the_catalogue_is_priced(priced: Assessment) -> None:
+    rows = as_json(priced)["elsewhere"]
+    assert {row["device"] for row in rows} == set(device_names())
+    for row in rows:
+        assert row["carbon_gco2e"]["low"] <= row["carbon_gco2e"]["mid"] <= row["carbon_gco2e"]["high"]
+        assert row["bound"] in ("compute", "memory", "overhead")
+        assert row["time_s"] > 0
+        assert row["energy_j"] > 0
+        assert isinstance(row["fits"], bool)
+        assert "cost_usd_per_hour" in row
+
+
+def test_property_nothing_beats_the_front(priced: Assessment) -> None:
+    points = [(case.per_unit.time_s, case.per_unit.carbon_gco2e.mid) for case in priced.elsewhere]
+    for (time_s, carbon), kept in zip(points, priced.front(), strict=True):
+        beaten = any(t <= time_s and c <= carbon and (t < time_s or c < carbon) for t, c in points)
+        assert kept is not beaten
+
+
+def test_changes_are_ranked_by_what_a_unit_saves(priced: Assessment) -> None:
+    changes = as_json(priced)["changes"]
+    gains = [change["factors"]["time"] * change["factors"]["energy"] * change["factors"]["carbon"] for change in changes]
+    assert gains == sorted(gains, reverse=True)
+    assert {change["lever"] for change in changes} <= {"batch", "device", "format", "site"}
+    assert all(change["command"].startswith("thrifty assess little ") for change in changes)
+
+
+def test_a_language_model_really_answers(ran: Assessment) -> None:
+    found = as_json(ran)
+    seen = found["measured"]
+    assert set(seen) >= {"prefill_tokens_per_s", "decode_tokens_per_s", "peak_memory_bytes", "text", "weights", "steps"}
+    assert seen["weights"] == "real"
+    assert seen["text"].startswith("> What is the capital of France?\n")
+    assert (found["format"], seen["format"]) == ("fp32", "fp32")
+    assert found["error"]["decode_tokens_per_s"] == pytest.approx(found["modelled"]["decode_tokens_per_s"] / seen["decode_tokens_per_s"] - 1)
+    assert found["error"]["peak_memory_bytes"] == pytest.approx(0, abs=0.2)
+    assert [step["name"] for step in seen["steps"]] == ["prefill", "decode"]
+    assert {row["step"] for row in found["by_class"]} == {"prefill", "decode"}
+    assert found["workload"]["weight_bytes"] > found["workload"]["file_bytes"] * 0.5
+    assert found["calibration"]["fingerprint"]["cpu"] == "Toy"
+
+
+def test_the_classes_of_a_step_add_up(ran: Assessment) -> None:
+    for step in ("prefill", "decode"):
+        rows = [row for row in ran.classes if row.step == step]
+        assert rows[-1].kind == "total"
+        assert rows[-1].modelled_s == pytest.approx(sum(row.modelled_s for row in rows[:-1]))
+
+
+def test_a_module_of_one_s_own_is_run_and_priced(own: Assessment) -> None:
+    found = as_json(own)
+    assert found["measured"]["weights"] == "own"
+    assert found["measured"]["text"] is None
+    assert found["measured"]["samples_per_s"] > 0
+    assert found["modelled"]["samples_per_s"] > 0
+    assert found["measured"]["steps"][0]["name"] == "forward"
+
+
+def test_what_does_not_fit_here_is_priced_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise NoRoom("needs 800 GB, this machine has 16 GB free. Take a smaller workload.")
+
+    monkeypatch.setattr("thrifty.assessment.steps.calibrate", lambda **_: calibrated())
+    monkeypatch.setattr("thrifty.assessment.steps.make_and_run", refuse)
+    done = assess(little())
+    assert (done.measured, done.why_not_run) == (None, "needs 800 GB, this machine has 16 GB free. Take a smaller workload.")
+    assert done.modelled["samples_per_s"] is not None
+    assert "  not measured: needs 800 GB, this machine has 16 GB free. Take a smaller workload." in done.lines()
+    assert as_json(done)["why_not_measured"] == done.why_not_run
+
+
+def test_lines_say_the_answer(priced: Assessment) -> None:
+    lines = priced.lines()
+    assert lines[0] == f"little on {priced.case.device.title} at {priced.case.site.title}, bf16, batch 1, seq 128"
+    assert any(line.startswith("  throughput") and line.endswith("modelled") for line in lines)
+    assert any(line.startswith("  one sample: ") for line in lines)
+    assert "What would help most (modelled):" in lines
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "message"),
+    [
+        ({"batch": 0}, BadValue, "batch=0 is below 1. Choose a whole number from 1 up."),
+        ({"seq": float("nan")}, BadValue, "seq=nan is not a whole number. Choose a whole number from 1 up."),
+        ({"seq": 5000}, BadValue, "seq=5000 is above 4096 (the largest seq of this workload). Choose a whole number from 1 to 4096."),
+        ({"on": "h100-smx5"}, UnknownName, "No device named 'h100-smx5'. Did you mean 'h100-sxm5'? List them with: thrifty hardware list"),
+        ({"on": "t4", "site": "frnce"}, UnknownName, "No site named 'frnce'. Did you mean 'france'? List them with: thrifty hardware sites"),
+    ],
+)
+def test_bad_input_is_one_line(asked: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error) as caught:
+        assess(little(), **({"on": "t4"} | asked))
+    assert str(caught.value) == message
+
+
+def test_progress_is_told_in_order() -> None:
+    told: list[tuple[str, float]] = []
+    assess(little(), on="t4", progress=lambda what, share: told.append((what, share)))
+    assert [what for what, _ in told] == ["pricing", "done"]
+    assert [share for _, share in told] == sorted(share for _, share in told)
