@@ -89,9 +89,12 @@ def _resolve(name: str | Path | Entry | Source) -> Entry | Workload | Source:
 
 def _from_entry(entry: Entry, phase: WorkPhase | None, format_name: str | None, recompute: bool, point: Mapping[str, int]) -> Workload:
     from thrifty.workload.building.blueprint import packaged_file
-    from thrifty.workload.families import family_of
+    from thrifty.workload.families import family_of, parameter_count
 
     family = family_of(entry, recompute=recompute)
+    count = parameter_count(family)
+    if count != entry.parameters:
+        raise BadFile(f"{entry.name}: parameters is {entry.parameters}, but its shape makes {count}. Mend whichever is wrong.")
     chosen: WorkPhase = phase or ("prefill" if entry.kind == "lm" else "forward")
     stored = packaged_file(entry.weights.package, entry.weights.file) if entry.weights is not None else None
     return _from_source(

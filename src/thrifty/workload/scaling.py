@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import product
-from math import lcm
+from math import isqrt, lcm
 from typing import Any, Final
 
 import numpy as np
@@ -258,9 +258,10 @@ class Polynomials:
                 return frame
 
     def _halved(self, box: Box, inside: tuple[int, ...], axis: int) -> Box:
+        """The part that holds a point, cut where sizes have grown by as much as they will again: what changes, changes with products of sizes."""
         low, high = box[axis]
         step = self.symbols[axis].modulus
-        middle = low + (high - low) // (2 * step) * step
+        middle = low + (isqrt(low * high) - low) // step * step
         half = (low, middle) if inside[axis] <= middle else (middle + step, high)
         return (*box[:axis], half, *box[axis + 1 :])
 
@@ -273,8 +274,9 @@ class Polynomials:
             grids.append([low + int(i) * symbol.modulus for i in steps])
             near.append([low + i * symbol.modulus for i in range(wanted)])
             far.append([low + (count - wanted + i) * symbol.modulus for i in range(wanted)])
-            shares = (1, count // 16, count // 3, count - count // 4)  # close to the near corner too, where steps are steep
-            extra.append([low + i * symbol.modulus for i in sorted({*shares} - {0, *steps.tolist()}) if i < count])
+            # Checked close to the near corner too, where steps are steep; a short side wholly.
+            checked = set(range(count)) if count <= 8 else {1, count // 16, count // 3, count - count // 4}
+            extra.append([low + i * symbol.modulus for i in sorted(checked - {0, *steps.tolist()})])
         nodes = list(product(*grids))
         tables = [self._table(node) for node in nodes]
         first = tables[0]

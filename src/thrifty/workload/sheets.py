@@ -42,7 +42,6 @@ from typing import Any, Final, get_args
 
 from thrifty.errors import BadFile, UnknownName
 from thrifty.formats import get_format
-from thrifty.quantities import positive_int
 from thrifty.workload.entry import Entry, ModelKind, Weights
 
 _KEYS: Final = (
@@ -151,20 +150,3 @@ def _facts(file: str, content: Mapping[str, Any]) -> dict[str, dict[str, str]]:
             raise BadFile(f"{file}: facts.{name} has no read_on date. Write e.g. read_on = 2026-11-24.")
         found[name] = {**{key: str(value) for key, value in fact.items()}, "where": _text(file, fact, "where", f"facts.{name}.")}
     return found
-
-
-def checked_shape(entry: Entry, allowed: Mapping[str, type | tuple[type, ...]]) -> dict[str, Any]:
-    """`entry.shape` with every key known and every value of its kind. Raises BadFile."""
-    file = f"{entry.name}"
-    _only(file, entry.shape, allowed, "shape.")
-    for key, value in entry.shape.items():
-        wanted = allowed[key]
-        if wanted is int:
-            try:
-                positive_int(key, value)
-            except Exception as error:
-                raise BadFile(f"{file}: shape.{error}") from None
-        elif not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
-            kinds = {bool: "true or false", str: "a text", tuple: "a list", list: "a list"}
-            raise BadFile(f"{file}: shape.{key} is {value!r}. Write {kinds.get(wanted, 'another value')}.")  # type: ignore[arg-type]
-    return dict(entry.shape)

@@ -1,0 +1,125 @@
+"""Sheets of the catalogue: every fact has a source that somebody lists; what a sheet gets wrong is told in one line."""
+
+from __future__ import annotations
+
+import datetime
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from thrifty.errors import BadFile
+from thrifty.formats import get_format
+from thrifty.workload import get_entry, names
+from thrifty.workload.families import FAMILIES, family_of, parameter_count
+from thrifty.workload.sheets import catalogue_sources, read_entry
+
+GOOD = """
+name = "mine"
+title = "My model"
+kind = "lm"
+family = "decoder"
+parameters = 5
+format = "bf16"
+licence = "mine"
+"""
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_sheet_is_whole(name: str) -> None:
+    entry = get_entry(name)
+    assert entry.name == name and entry.family in FAMILIES and entry.licence and entry.title
+    assert get_format(entry.format).name == entry.format
+    assert "shape" in entry.facts
+    for fact in entry.facts.values():
+        assert fact["source"] in catalogue_sources() and fact["where"]
+        assert datetime.date.fromisoformat(fact["read_on"]) <= datetime.date(2026, 12, 31)
+    assert parameter_count(family_of(entry)) == entry.parameters
+    assert entry.torch_class
+    if entry.context is not None:
+        assert entry.shape["context"] == entry.context
+
+
+def test_every_source_is_used_and_whole() -> None:
+    used = {fact["source"] for name in names() for fact in get_entry(name).facts.values()}
+    assert used == set(catalogue_sources())
+    for source in catalogue_sources().values():
+        assert {"title", "publisher", "date", "licence", "url", "note"} == set(source)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("smollm2-135m", 134_515_008), ("gemma3-270m", 268_098_176), ("gpt2", 124_439_808), ("gpt3-175b", 174_604_259_328), ("llama-65b", 65_285_660_672),
+        ("llama2-7b", 6_738_415_616), ("llama2-13b", 13_015_864_320), ("llama2-70b", 68_976_648_192), ("llama3-8b", 8_030_261_248),
+        ("llama3-70b", 70_553_706_496), ("llama3-405b", 405_853_388_800), ("mixtral-8x7b", 46_702_792_704), ("deepseek-v3", 671_026_404_352),
+        ("bert-base", 109_514_298), ("vit-b", 86_567_656), ("vit-l", 304_326_632), ("resnet-50", 25_557_032), ("dlrm-criteo-kaggle", 540_677_217),
+    ],
+)  # fmt: skip
+def test_paper_true_counts(name: str, parameters: int) -> None:
+    """As the publishers count them: llama-65b has 65.3 B, not the 50.5 B of tools that take its feed-forward part to be two matrices."""
+    assert get_entry(name).parameters == parameters
+
+
+@pytest.mark.parametrize("name", names())
+def test_peer_true_counts_of_the_twins(name: str) -> None:
+    """The torch class on meta has as many, by a count that is not ours."""
+    from thrifty.workload.building import blueprint_of, build_module
+
+    assert sum(p.numel() for p in build_module(blueprint_of(get_entry(name))).parameters()) == get_entry(name).parameters
+
+
+def test_gemmas_licence_is_shown() -> None:
+    entry = get_entry("gemma3-270m")
+    assert entry.licence == "Gemma Terms of Use" and "Gemma Terms of Use" in entry.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (GOOD.replace("kind", "kid"), "mine.toml: unknown key 'kid'. Did you mean 'kind'? Allowed here: name, title, kind, family, parameters, context, "
+         "format, licence, notes, shape, torch, weights, facts, sources."),
+        (GOOD.replace('title = "My model"', ""), 'mine.toml: title is missing or no text. Write e.g. title = "...".'),
+        (GOOD.replace("parameters = 5", "parameters = 0"), "mine.toml: parameters is 0. Write a whole number above zero."),
+        (GOOD.replace("parameters = 5", "parameters = 5\ncontext = -1"), "mine.toml: context is -1. Write a whole number above zero."),
+        (GOOD.replace('"lm"', '"llm"'), "mine.toml: kind is 'llm'. Choose from: lm, encoder, vision, recommender."),
+        (GOOD.replace('"bf16"', '"bf17"'), "mine.toml: format: No format named 'bf17'. Did you mean 'bf16'? List them with: thrifty formats"),
+        (GOOD + "notes = 3", 'mine.toml: notes is no list of texts. Write notes = ["..."].'),
+        (GOOD + "shape = 3", "mine.toml: shape is no table. Write [shape] and its keys below."),
+        (GOOD + '[torch]\nconfig = { a = 1 }', 'mine.toml: torch.class is missing or no text. Write e.g. class = "...".'),
+        (GOOD + '[weights]\npackage = "p"', 'mine.toml: weights.file is missing or no text. Write e.g. file = "...".'),
+        (GOOD + '[facts.shape]\nsource = "nobody"\nwhere = "here"\nread_on = 2026-11-24',
+         "mine.toml: facts.shape names source 'nobody', which nobody lists. Describe it under [sources.nobody] in this file."),
+        (GOOD + '[facts.shape]\nsource = "transformers-5.24"\nwhere = "here"', "mine.toml: facts.shape has no read_on date. Write e.g. read_on = 2026-11-24."),
+        (GOOD + '[facts.shape]\nsource = "transformers-5.24"\nread_on = 2026-11-24',
+         'mine.toml: facts.shape.where is missing or no text. Write e.g. where = "...".'),
+        (GOOD + "facts = { shape = 3 }", "mine.toml: facts.shape is no table. Write [facts.shape] with source, where and read_on."),
+        (GOOD + "sources = { a = 3 }", "mine.toml: sources.a is no table. Write [sources.a] with title, publisher, date and licence."),
+    ],
+)  # fmt: skip
+def test_errors_word_for_word(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(BadFile) as caught:
+        read_entry(path)
+    assert str(caught.value) == words
+
+
+def test_errors_of_files(tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match=r"^cannot read '.*none\.toml': no such file or directory\. Give the path of a workload sheet\.$"):
+        read_entry(tmp_path / "none.toml")
+    path = tmp_path / "mine.toml"
+    path.write_text("name = ")
+    with pytest.raises(BadFile, match=r"^'.*mine\.toml' is not TOML: .*\. Mend it, or see thrifty\.workload\.sheets for what a sheet looks like\.$"):
+        read_entry(path)
+
+
+def test_a_source_of_ones_own_is_enough(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD + '[facts.shape]\nsource = "me"\nwhere = "here"\nread_on = 2026-11-24\n[sources.me]\ntitle = "t"\npublisher = "p"\n')
+    assert read_entry(path).facts["shape"]["source"] == "me"
+
+
+def test_the_catalogue_ships_with_the_package() -> None:
+    folder = files("thrifty.workload") / "catalogue"
+    assert {f"{name}.toml" for name in names()} | {"sources.toml"} == {path.name for path in folder.iterdir() if path.name.endswith(".toml")}
