@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Final
 
 import torch
@@ -16,6 +17,11 @@ OUTSIDE: Final[Place] = ("", 0)
 """Outside of every module call."""
 
 
+def _path(name: str) -> str:
+    """The path of a module as its author knows it: what `torch.compile` puts around a submodule has no name of its own."""
+    return ".".join(part for part in name.split(".") if part != "_orig_mod")
+
+
 class ModuleStack:
     """The module calls that are running, outermost first.
 
@@ -25,8 +31,10 @@ class ModuleStack:
     """
 
     def __init__(self, root: torch.nn.Module) -> None:
-        self._paths = {id(m): path for path, m in root.named_modules(remove_duplicate=True)}
-        self.leaves = {path for path, m in root.named_modules() if next(m.children(), None) is None}
+        named = [(_path(name), m) for name, m in root.named_modules()]
+        self._paths = {id(m): path for path, m in named}
+        self.leaves = {path for path, m in named if next(m.children(), None) is None}
+        self._compiled = any("_orig_mod" in name for name, _ in root.named_modules())
         self._stack: list[tuple[Place, bool]] = []
         self._count = 0
         self.here = OUTSIDE
@@ -50,7 +58,10 @@ class ModuleStack:
         enter = module_hooks.register_module_forward_pre_hook(self._enter)
         leave = module_hooks.register_module_forward_hook(self._leave, always_call=True)
         try:
-            yield
+            with warnings.catch_warnings() if self._compiled else nullcontext():
+                if self._compiled:
+                    warnings.filterwarnings("ignore", message="Using `torch.compile.module.` when there are global hooks")
+                yield
         finally:
             enter.remove()
             leave.remove()
