@@ -16,10 +16,11 @@ def calibrated() -> Device:
         "made_at": "2026-11-24T12:00:00+00:00", "seconds": 31.5, "spread": {"median": 0.02, "p90": 0.08, "measurements": 900},
         "fingerprint": {"cpu": "Toy", "threads": "2", "schema": "1"},
     }  # fmt: skip
+    memory = (MemoryTier(name="ram", capacity_bytes=16e9, bandwidth_bytes_per_s=20e9),)
     return Device(
-        name="this-machine", title="this machine: Toy, 2 threads", vendor="Toy", kind="cpu", year=0, peak_flops={"fp32": 100e9, "bf16": 150e9}, vector_flops=20e9,
-        memory=(MemoryTier(name="ram", capacity_bytes=16e9, bandwidth_bytes_per_s=20e9),), memory_technology="DDR", tdp_w=10.0, idle_w=2.0, truth="measured",
-        notes=("power is modelled, not measured",), calibration=Calibration(path="toy.json", content={**content(), **extra}),
+        name="this-machine", title="this machine: Toy, 2 threads", vendor="Toy", kind="cpu", year=0, peak_flops={"fp32": 100e9, "bf16": 150e9},
+        vector_flops=20e9, memory=memory, memory_technology="DDR", tdp_w=10.0, idle_w=2.0, truth="measured", notes=("power is modelled, not measured",),
+        calibration=Calibration(path="toy.json", content={**content(), **extra}),
     )  # fmt: skip
 
 

@@ -9,11 +9,12 @@ import pytest
 
 from thrifty.assessment import Assessment
 from thrifty.assessment.page import page_of
-from thrifty.assessment.sections import closeness, sizes
+from thrifty.assessment.sections import closeness, roofline, sizes, spending
+from thrifty.assessment.sections.words import ends, in_one_unit
 from thrifty.assessment.side_by_side import ClassError
 from thrifty.assessment.steps import bound_changes
 from thrifty.footprint import Interval
-from thrifty.report import Bullets, Chart, Code, Facts, Note, Number, Page, Section, Table, Text, to_html, to_json
+from thrifty.report import Bullets, Chart, Code, Facts, Note, Number, Page, Roof, Section, Table, Text, to_html, to_json
 
 MOST_BYTES = 1_500_000
 
@@ -146,13 +147,13 @@ def test_the_front_includes_the_devices_that_were_asked_for(priced: Assessment, 
     assert chart.strong == ["h100-sxm5", "t4"]
     front = {row[0] for row in chart.rows if row[3]}
     assert front == {case.device.name for case, kept in zip(priced.elsewhere, priced.front(), strict=True) if kept}
-    assert table.caption == f"One sample on {len(table.rows)} devices, at {priced.case.site.title}, in bf16"
+    assert table.caption == f"One sample on {len(table.rows)} devices, at {priced.case.site.title}, in bf16; rent is of a million"
 
 
 def test_this_machine_stands_among_the_others(ran: Assessment, ran_page: Page) -> None:
     (table,) = blocks(ran_page, "elsewhere", Table)
     assert "this machine" in [row[0] for row in table.rows]
-    assert table.caption.endswith("in bf16; this machine in fp32")
+    assert "in bf16; this machine in fp32" in table.caption
 
 
 def test_other_sizes_say_where_the_bound_changes(priced: Assessment, priced_page: Page) -> None:
@@ -225,11 +226,41 @@ def test_a_workload_at_one_point_has_no_other_sizes(priced: Assessment) -> None:
     assert "sizes" not in [section.anchor for section in page_of(replace(priced, swept=None)).sections]
 
 
-def test_an_interval_never_loses_its_ends() -> None:
-    from thrifty.assessment.sections.words import span_text
+def test_the_ends_of_an_interval_stay_together() -> None:
+    assert ends(Interval(1.83e-4, 1.99e-4, 2.26e-4), 1e-6) == "183\u00a0to\u00a0226"
+    assert ends(Interval(0.0, 1.0, 2500.0), 1.0) == "0\u00a0to\u00a02,500"
 
-    assert span_text(Interval(1.83e-4, 1.99e-4, 2.26e-4), "gCO2e") == "183 to 226 µgCO2e"
-    assert span_text(Interval(0.0, 1.0, 2500.0), "gCO2e") == "0 to 2.5 kgCO2e"
+
+def test_columns_read_across_share_a_unit() -> None:
+    assert in_one_unit([["a", 0.265, 0.004], ["b", None, 2e-6]], (1, 2), "s") == ([["a", 265.0, 4.0], ["b", None, pytest.approx(0.002)]], "ms")
+    assert in_one_unit([], (1,), "s") == ([], "s")
+
+
+@pytest.mark.parametrize(
+    ("attained", "words"),
+    [
+        ((50.0, 5.0), "nearest to its roof is linear in decode, at 50 % of what the device's peaks allow"),
+        ((50.0, 20.0), "nearest to its roof is linear in decode, at 50 % of what the device's peaks allow; beyond the slope, fed by caches: norm in decode"),
+        ((500.0, 20.0), "beyond the slope, fed by caches: linear in decode and norm in decode"),
+    ],
+)
+def test_formula_nearness_to_the_roof(attained: tuple[float, float], words: str) -> None:
+    rows = [[kind, "decode", intensity, Number(value=rate, unit="FLOP/s", truth="measured")]
+            for kind, intensity, rate in zip(("linear", "norm"), (100.0, 1.0), attained, strict=True)]  # fmt: skip
+    assert roofline._nearest(rows, Roof("matrix", 100.0, 10.0)) == words  # type: ignore[arg-type]
+
+
+def test_steps_that_do_not_close_are_told(ran: Assessment) -> None:
+    assert ran.run is not None
+    for closure, told in ((1.02, False), (0.7, True), (-3.0, True)):
+        profiles = tuple(replace(profile, closure=closure) for profile in ran.run.profiles)
+        last = spending.section(replace(ran, run=replace(ran.run, profiles=profiles))).blocks[-1]
+        assert isinstance(last, Note) is told
+        if told:
+            assert last == Note(
+                "The sampled steps of prefill and decode do not close within 10 %: what instruments add was estimated badly, or the machine was busy. "
+                "Shares by class are still those of the steps that were sampled."
+            )  # fmt: skip
 
 
 def test_pages_are_small_and_whole(ran_page: Page, priced_page: Page, own: Assessment) -> None:

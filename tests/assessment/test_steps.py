@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.assessment.cases import calibrated
+from tests.assessment.cases import calibrated, write_module
 from tests.cost.tables import little
 
 from thrifty.assessment import Assessment, assess
+from thrifty.assessment.steps import Progress, _times
 from thrifty.errors import BadValue, NoRoom, UnknownName
-from thrifty.hardware import device_names
+from thrifty.hardware import Device, device_names
 
 CONTRACT = {"schema", "workload", "system", "site", "format", "measured", "modelled", "error", "elsewhere", "changes"}
 RATES = {"prefill_tokens_per_s", "decode_tokens_per_s", "time_to_first_token_s", "samples_per_s", "peak_memory_bytes"}
@@ -136,3 +138,22 @@ def test_progress_is_told_in_order() -> None:
     assess(little(), on="t4", progress=lambda what, share: told.append((what, share)))
     assert [what for what, _ in told] == ["pricing", "done"]
     assert [share for _, share in told] == sorted(share for _, share in told)
+
+
+def test_progress_of_a_run_never_goes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def calibrate(progress: Progress) -> Device:
+        for share in (0.0, 0.5, 1.0):
+            progress("matrix products", share)
+        return calibrated()
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("thrifty.assessment.steps.calibrate", calibrate)
+    told: list[tuple[str, float]] = []
+    assess(write_module(tmp_path, "watched_net"), progress=lambda what, share: told.append((what, share)))
+    assert [share for _, share in told] == sorted(share for _, share in told)
+    assert list(dict.fromkeys(what for what, _ in told)) == ["calibrating: matrix products", "loading the model", "running", "pricing", "done"]
+
+
+@pytest.mark.parametrize(("factor", "words"), [(2.5, "time ÷2.5"), (1.0, "time ÷1"), (0.8, "time ×1.25")])
+def test_more_is_never_written_as_less(factor: float, words: str) -> None:
+    assert _times("time", factor) == words

@@ -29,6 +29,8 @@ from thrifty.workload import load as load_workload
 SCHEMA: Final = 1
 SEED: Final = 0
 NEW_TOKENS: Final = 48
+RUNNING, PRICING = 0.4, 0.9
+"""Shares of the whole at which the run and the prices begin."""
 ELSEWHERE_FORMAT: Final = "bf16"
 SWEPT: Final = {"batch": (1, 2, 4, 8, 16, 32, 64, 128, 256), "seq": (1, 16, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)}
 Progress = Callable[[str, float], None]
@@ -122,10 +124,15 @@ class Assessment:
         if self.estimates:
             result.append("What would help most (modelled):")
         for estimate in self.estimates[:6]:
-            factors = ", ".join(f"{what} ÷{factor:.3g}" for what in ("time", "energy", "carbon") if (factor := estimate.factor(what)) is not None)
+            factors = ", ".join(_times(what, factor) for what in ("time", "energy", "carbon") if (factor := estimate.factor(what)) is not None)
             result.append(f"  {estimate.lever:8} {estimate.change}: {factors}" + (f" ({estimate.caveat})" if estimate.caveat else ""))
         result.extend(f"  {name}: {path}" for name, path in self.files.items())
         return result
+
+
+def _times(what: str, factor: float) -> str:
+    """How many times less, or more, in words that cannot be misread."""
+    return f"{what} ÷{factor:.3g}" if factor >= 1 else f"{what} ×{1 / factor:.3g}"
 
 
 def _parts(case: Case) -> list[dict[str, Any]]:
@@ -175,9 +182,15 @@ def bound_changes(swept: Sweep | None) -> list[dict[str, Any]]:
     return found
 
 
+def _stage(tell: Progress, name: str, start: float, end: float) -> Progress:
+    """Progress of a part as progress of the whole, which never goes back."""
+    return lambda what, share: tell(f"{name}{what}", start + (end - start) * min(max(share, 0.0), 1.0))
+
+
 def _find_devices(on: Sequence[str] | str | None, tell: Progress) -> list[Device]:
     names = [on] if isinstance(on, str) else list(on or [THIS_MACHINE])
-    return [calibrate(progress=lambda what, share: tell(f"calibrating: {what}", share)) if n == THIS_MACHINE else load_device(n) for n in names]
+    calibrating = _stage(tell, "calibrating: ", 0.0, RUNNING)
+    return [calibrate(progress=calibrating) if name == THIS_MACHINE else load_device(name) for name in names]
 
 
 def _new_tokens(workload: Workload, point: Mapping[str, int]) -> int:
@@ -189,7 +202,8 @@ def _new_tokens(workload: Workload, point: Mapping[str, int]) -> int:
 def _run_here(workload: Workload, point: Mapping[str, int], format_name: str | None, tell: Progress) -> tuple[Run | None, str]:
     """What this machine measures, or why it cannot."""
     try:
-        return make_and_run(workload, point=point, format=format_name, new_tokens=_new_tokens(workload, point), seed=SEED, progress=tell), ""
+        running = _stage(tell, "", RUNNING, PRICING)
+        return make_and_run(workload, point=point, format=format_name, new_tokens=_new_tokens(workload, point), seed=SEED, progress=running), ""
     except (NoRoom, MissingExtra, CaptureError) as reason:
         return None, str(reason)
     except BadValue as reason:
@@ -302,7 +316,7 @@ def assess(
     devices = _find_devices(on, tell)
     here = next((d for d in devices if d.name == THIS_MACHINE), None)
     run, why_not = _run_here(what, point, chosen, tell) if here is not None else (None, "")
-    tell("pricing", 0.9)
+    tell("pricing", PRICING)
     cases = tuple(Case(job=_job_on(device, what, run, chosen), device=device, site=place) for device in devices)
     modelled = modelled_rates(cases[0])
     measured = run.to_dict() if run is not None else None

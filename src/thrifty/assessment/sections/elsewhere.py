@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from thrifty.assessment.sections.words import device_label, listed, span_text
+from thrifty.assessment.sections.words import device_label, ends, listed
 from thrifty.cost import Case
 from thrifty.footprint import pareto_front
 from thrifty.quantities import show
 from thrifty.report import Block, Cell, Chart, Column, Note, Section, Table, Text
+from thrifty.report.numbers import middle, scale_of
 
 if TYPE_CHECKING:
     from thrifty.assessment.steps import Assessment
@@ -27,20 +28,21 @@ def section(a: Assessment) -> Section | None:
         blocks += [_lead(a, fitting), _chart(a, fitting)]
     else:
         blocks.append(Note("It fits on no single device of the catalogue: the numbers below say what it would take if the memory were larger.", "warning"))
+    factor, carbon = scale_of(middle([case.per_unit.carbon_gco2e.mid for case in cases]), "gCO2e")
     rented = any(case.per_unit.cost_usd is not None for case in cases)
     rows: list[list[Cell]] = []
     for case in cases:
         foot, money = case.per_unit, case.per_unit.cost_usd
         row: list[Cell] = [device_label(case), case.fits, case.bound, foot.time_s, foot.energy_j]
-        row += [foot.carbon_gco2e.mid, span_text(foot.carbon_gco2e, "gCO2e")]
+        row += [foot.carbon_gco2e.mid / factor, ends(foot.carbon_gco2e, factor)]
         rows.append(row + ([None if money is None else money * 1e6] if rented else []))
     columns = [
         Column(key="device", title="Device"), Column(key="fits", title="Fits"), Column(key="bound", title="Bound by"),
         Column(key="time_s", title="Time", unit="s", truth="modelled"), Column(key="energy_j", title="Energy", unit="J", truth="modelled"),
-        Column(key="carbon_gco2e", title="Carbon", unit="gCO2e", truth="modelled"), Column(key="span", title="Its interval", truth="modelled"),
+        Column(key="carbon", title="Carbon", unit=carbon, truth="modelled"), Column(key="ends", title="Interval", truth="modelled"),
     ]  # fmt: skip
     if rented:
-        columns.append(Column(key="cost_usd", title="Rent a million", unit="USD", truth="modelled", meaning="at the price an hour that the sheet states"))
+        columns.append(Column(key="cost_usd", title="Rent", unit="USD", truth="modelled", meaning="of a million, at the price an hour that the sheet states"))
     strong = [index for index, case in enumerate(cases) if case.device.name in asked]
     blocks.append(Table(columns=columns, rows=rows, caption=_caption(cases, f"One {unit} on {len(cases)} devices, at {a.case.site.title}"), strong_rows=strong))
     return Section("Elsewhere", blocks, id="elsewhere")
@@ -52,7 +54,8 @@ def _caption(cases: list[Case], what: str) -> str:
     for case in cases:
         by_format.setdefault(case.job.format, []).append(device_label(case))
     usual, *others = sorted(by_format, key=lambda name: -len(by_format[name]))
-    return f"{what}, in {usual}" + "".join(f"; {listed(by_format[name])} in {name}" for name in others)
+    rent = "; rent is of a million" if any(case.per_unit.cost_usd is not None for case in cases) else ""
+    return f"{what}, in {usual}" + "".join(f"; {listed(by_format[name])} in {name}" for name in others) + rent
 
 
 def _front(cases: list[Case]) -> list[bool]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from thrifty.assessment.sections.words import device_label, measured, modelled, step_name
+from thrifty.assessment.sections.words import device_label, listed, measured, modelled, share, step_name
 from thrifty.report import Cell, Chart, Column, Number, Roof, Section, Text
 from thrifty.workload import Kind, OperatorTable
 
@@ -38,11 +38,10 @@ def section(a: Assessment) -> Section | None:
         Column(key="intensity", title="Work per byte", unit="FLOP/B", truth="given", meaning="matrix and vector FLOPs over bytes read and written"),
         Column(key="attained", title="Attained", unit="FLOP/s"),
     )  # fmt: skip
-    nearest = max(rows, key=lambda row: _of_roof(row, roofs[0]))
-    text = f"nearest to its roof is {nearest[0]} in {nearest[1]}, at {_of_roof(nearest, roofs[0]):.0%} of what the device's peaks allow"
+    text = _nearest(rows, roofs[0])
     chart = Chart(
         kind="roofline", title=f"Operator classes under the roofs of {device_label(case)}", columns=columns, rows=rows, x="intensity", y="attained",
-        label="class", series="step", roofs=roofs, roofs_truth=device.truth, caption=f"{text.capitalize()}.",
+        label="class", series="step", roofs=roofs, roofs_truth=device.truth, caption=f"{text[:1].upper()}{text[1:]}.",
         alt=f"Roofline of the operator classes: work per second against work per byte, both logarithmic, under {len(roofs)} roofs; {text}.",
     )  # fmt: skip
     lead = "A point under the slope waits for memory, one under the flat for arithmetic; the gap above it is what software and overhead lose."
@@ -67,3 +66,17 @@ def _of_roof(row: list[Cell], roof: Roof) -> float:
     intensity, attained = row[2], row[3]
     assert isinstance(intensity, float) and isinstance(attained, Number) and attained.value is not None
     return attained.value / min(roof.peak, intensity * roof.slope)
+
+
+def _nearest(rows: list[list[Cell]], roof: Roof) -> str:
+    """Which class comes nearest, and which pass the slope because caches feed them."""
+    shares = {f"{row[0]} in {row[1]}": _of_roof(row, roof) for row in rows}
+    beyond = [name for name, part in shares.items() if part > 1]
+    below = {name: part for name, part in shares.items() if part <= 1}
+    words = []
+    if below:
+        name = max(below, key=lambda each: below[each])
+        words.append(f"nearest to its roof is {name}, at {share(below[name])} of what the device's peaks allow")
+    if beyond:
+        words.append(f"beyond the slope, fed by caches: {listed(beyond)}")
+    return "; ".join(words)

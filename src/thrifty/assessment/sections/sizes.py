@@ -50,7 +50,7 @@ def section(a: Assessment) -> Section | None:
     )  # fmt: skip
     chart = Chart(
         kind="heat map", title=f"{step.capitalize()} on {device_label(a.case)}: {wide}{f' by {tall}' if tall else ''}", columns=columns, rows=rows,
-        x="wide", y="tall", colour="time_s", caption=f"{here.capitalize()}.{empty}",
+        x="wide", y="tall", colour="time_s", caption=f"{here[:1].upper()}{here[1:]}.{empty}",
         alt=f"Heat map of the time a {unit} of {step} by {' and '.join(names)} at {len(fits)} sizes; {here}.",
     )  # fmt: skip
     how = "by the roofline of its data sheet, with default efficiencies" if a.case.device.calibration is None else "interpolated in its calibration"

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from thrifty.assessment.sections.words import columns_by_key, device_label, in_one_unit, listed, measured, modelled, share, step_name
-from thrifty.report import Block, Cell, Chart, Column, Section, Table
+from thrifty.report import Block, Cell, Chart, Column, Note, Section, Table
 
 if TYPE_CHECKING:
     from thrifty.assessment.steps import Assessment
 
 MODULES: Final = 10
+CLOSURE: Final = 0.10
+"""How far sampled steps may be from plain ones once the instruments' own work is taken off, before the page remarks on it."""
 _WHO: Final = Column(key="who", title="Of")
 _KIND: Final = Column(key="kind", title="Operator class")
 
@@ -23,7 +25,10 @@ def section(a: Assessment) -> Section:
         if (table := _modules(a, step)) is not None:
             blocks.append(table)
     if a.run is not None:
-        blocks += [_instruments(a)]
+        blocks.append(_instruments(a))
+        if open_steps := [p.name for p in a.run.profiles if not abs(p.closure - 1) <= CLOSURE]:
+            blocks.append(Note(f"The sampled steps of {listed(open_steps)} do not close within {share(CLOSURE)}: what instruments add was estimated badly, "
+                               "or the machine was busy. Shares by class are still those of the steps that were sampled."))  # fmt: skip
     return Section("Where the time goes", blocks, id="time")
 
 

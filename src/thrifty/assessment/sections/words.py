@@ -63,10 +63,9 @@ def in_one_unit(rows: list[list[Cell]], places: Sequence[int], unit: str) -> tup
     ], label  # fmt: skip
 
 
-def span_text(interval: Interval, unit: str) -> str:
-    """``183 to 226 µgCO2e``, both ends in the unit of the upper one."""
-    factor, label = scale_of(interval.high, unit)
-    return f"{number_text(interval.low / factor)} to {number_text(interval.high / factor)} {label}"
+def ends(interval: Interval, factor: float) -> str:
+    """``183 to 226``, on one line, in the unit of the column beside it."""
+    return f"{number_text(interval.low / factor)}\u00a0to\u00a0{number_text(interval.high / factor)}"
 
 
 def listed(words: Iterable[str]) -> str:
