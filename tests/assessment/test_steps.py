@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from thrifty.assessment import Assessment, assess
 from thrifty.assessment.steps import Progress, _times
 from thrifty.errors import BadValue, NoRoom, UnknownName
 from thrifty.hardware import Device, device_names
+from thrifty.quantities import show
 
 CONTRACT = {"schema", "workload", "system", "site", "format", "measured", "modelled", "error", "elsewhere", "changes"}
 RATES = {"prefill_tokens_per_s", "decode_tokens_per_s", "time_to_first_token_s", "samples_per_s", "peak_memory_bytes"}
@@ -114,7 +116,16 @@ def test_lines_say_the_answer(priced: Assessment) -> None:
     assert lines[0] == f"little on {priced.case.device.title} at {priced.case.site.title}, bf16, batch 1, seq 128"
     assert any(line.startswith("  throughput") and line.endswith("modelled") for line in lines)
     assert any(line.startswith("  one sample: ") for line in lines)
-    assert "What would help most (modelled):" in lines
+    offers = lines[lines.index("What would help most, the best of each lever (modelled):") + 1 :]
+    assert [line.split()[0] for line in offers] == list(dict.fromkeys(estimate.lever for estimate in priced.estimates))
+    assert [line for line in lines if "does not fit" in line] == []
+
+
+def test_lines_say_what_does_not_fit(priced: Assessment) -> None:
+    device = replace(priced.case.device, memory=(replace(priced.case.device.memory[0], capacity_bytes=1e6),))
+    needed = show(priced.case.footprint.memory_bytes, "B")
+    lines = replace(priced, cases=(replace(priced.case, device=device),)).lines()
+    assert f"  it does not fit: it needs {needed}, h100-sxm5 has 1 MB" in lines
 
 
 @pytest.mark.parametrize(

@@ -121,9 +121,12 @@ class Assessment:
                       f" ({show(foot.carbon_gco2e.low, 'g')} to {show(foot.carbon_gco2e.high, 'g')}), modelled; bound by {case.bound}")  # fmt: skip
         if self.measured and self.measured.get("text"):
             result.append(f"  it said: {str(self.measured['text']).splitlines()[1]}")
+        if not case.fits:
+            result.append(f"  it does not fit: it needs {show(case.footprint.memory_bytes, 'B')}, {case.device.name} has {show(case.device.memory_bytes, 'B')}")
         if self.estimates:
-            result.append("What would help most (modelled):")
-        for estimate in self.estimates[:6]:
+            result.append("What would help most, the best of each lever (modelled):")
+        best = {estimate.lever: estimate for estimate in reversed(self.estimates)}
+        for estimate in (each for each in self.estimates if best[each.lever] is each):
             factors = ", ".join(_times(what, factor) for what in ("time", "energy", "carbon") if (factor := estimate.factor(what)) is not None)
             result.append(f"  {estimate.lever:8} {estimate.change}: {factors}" + (f" ({estimate.caveat})" if estimate.caveat else ""))
         result.extend(f"  {name}: {path}" for name, path in self.files.items())
