@@ -1,8 +1,8 @@
 """At least 20 million operator prices a second on one core, and they equal the NumPy path."""
 
 import numpy as np
-from _claim import in_turns, report, spread
 
+from _claim import in_turns, report, spread
 from thrifty.cost.columns import Columns
 from thrifty.cost.roofline import device_arrays, roofline_seconds
 from thrifty.hardware import device_names, load

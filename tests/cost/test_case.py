@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.cost.tables import little
+
 from thrifty.cost import Case, Job, price
 from thrifty.errors import BadValue
 from thrifty.hardware import load, load_site

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.cost.tables import HEADS, WIDTH, little
+
 from thrifty.cost.columns import Columns
 from thrifty.cost.defaults import defaults_for
 from thrifty.cost.roofline import device_arrays, limit_seconds, roofline_seconds

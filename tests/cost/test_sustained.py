@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from tests.cost.tables import LAYERS, little
+
 from thrifty.cost.columns import Columns
 from thrifty.cost.sustained import SCHEMA, Curve, Surface, Sustained
 from thrifty.errors import BadFile
@@ -20,12 +20,13 @@ def content() -> dict[str, Any]:
     """A calibration whose rates are powers of the sizes, so that interpolation in the logarithms is exact everywhere."""
     m, n, k = np.meshgrid(SIZES, SIZES, SIZES, indexing="ij")
     linear = {"axes": {"m": SIZES, "n": SIZES, "k": SIZES}, "flops_per_s": (1e9 * m**0.5 * n**0.25 * k**0.125).tolist()}
-    q, s = np.meshgrid(SIZES, SIZES, indexing="ij")
-    attention = {"axes": {"seq_q": SIZES, "seq_k": SIZES}, "flops_per_s": (1e9 * q**0.5 * s**0.1).tolist()}
+    twice = {"flops_per_s": [linear["flops_per_s"]] * 2}
+    q, s, _ = np.meshgrid(SIZES, SIZES, [16, 64], indexing="ij")
+    attention = {"axes": {"seq_q": SIZES, "seq_k": SIZES, "head_dim": [16, 64]}, "flops_per_s": (1e9 * q**0.5 * s**0.1).tolist()}
     curve = {"bytes": [100.0, 1e9], "seconds": [1e-6, 1e1]}  # one nanosecond a hundred bytes: linear in bytes
     return {
-        "schema": SCHEMA, "linear": {"fp32": linear, "bf16": linear}, "bmm": {"fp32": {"axes": {"batch": [1, 9], **linear["axes"]}, "flops_per_s": [linear["flops_per_s"]] * 2}},
-        "conv": {"fp32": {"axes": {"taps": [1, 9], **linear["axes"]}, "flops_per_s": [linear["flops_per_s"]] * 2}},
+        "schema": SCHEMA, "linear": {"fp32": linear, "bf16": linear}, "bmm": {"fp32": {"axes": {"batch": [1, 9], **linear["axes"]}, **twice}},
+        "conv": {"fp32": {"axes": {"taps": [1, 9], **linear["axes"]}, **twice}},
         "attention": attention, "attention_causal": attention, "attention_backward": attention,
         "curves": {"fp32": {"add": curve, "norm": curve}}, "host": {"view_s": 1e-6, "call_s": 5e-6, "backward_s": 3e-6, "floor_s": 1e-6},
     }  # fmt: skip

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.cost.tables import little
 from tests.cost.test_sustained import content
+
 from thrifty.cost import price, sweep
 from thrifty.errors import BadValue
 from thrifty.hardware import Calibration, load

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-
 from tests.cost.tables import little
+
 from thrifty.cost import Case, Job
 from thrifty.footprint import Footprint, Interval
 from thrifty.hardware import load, load_site

@@ -17,8 +17,9 @@ from thrifty.measure.calibration import calibrate
 from thrifty.workload import Kind
 
 SMALL: dict[str, Any] = {
-    "LINEAR_M": (1, 8), "LINEAR_N": (20, 40), "LINEAR_K": (20, 40), "BMM_BATCH": (2, 4), "BMM_SIZES": (5, 10), "CONV_TAPS": (1, 9), "CONV_PIXELS": (25, 100),
-    "CONV_N": (4, 8), "CONV_K": (2, 8), "ATTENTION_Q": (1, 8), "ATTENTION_K": (8, 16), "STREAM_ELEMENTS": (30, 1000, 2000, 3000), "COLD_BYTES": 2**20,
+    "LINEAR_M": (1, 8), "LINEAR_N": (20, 40), "LINEAR_K": (20, 40), "BMM_BATCH": (2, 4), "BMM_SIZES": (5, 10), "CONV_TAPS": (1, 9),
+    "CONV_PIXELS": (25, 100), "CONV_N": (4, 8), "CONV_K": (2, 8), "ATTENTION_Q": (1, 8), "ATTENTION_K": (8, 16), "ATTENTION_WIDTH": (8, 16),
+    "BAG_ROWS": 1000, "STREAM_ELEMENTS": (30, 1000, 2000, 3000), "COLD_BYTES": 2**20,
 }  # fmt: skip
 
 

@@ -16,7 +16,9 @@ from thrifty.workload import get_entry, load, names
 from thrifty.workload.building import blueprint_of, build_module, loss_for, make_inputs, set_mode
 from thrifty.workload.building.meta import MetaAnswers
 
-POINTS: Mapping[str, Mapping[str, int]] = {"lm": {"batch": 2, "seq": 24}, "encoder": {"batch": 2, "seq": 24}, "vision": {"batch": 2, "image": 224}, "recommender": {"batch": 6}}
+POINTS: Mapping[str, Mapping[str, int]] = {
+    "lm": {"batch": 2, "seq": 24}, "encoder": {"batch": 2, "seq": 24}, "vision": {"batch": 2, "image": 224}, "recommender": {"batch": 6},
+}  # fmt: skip
 TWINS = [name for name in names() if get_entry(name).torch_class is not None]
 
 

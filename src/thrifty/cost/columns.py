@@ -14,9 +14,39 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
+CACHE_BYTES = 16 * 2**20
+"""What a processor's last-level cache is taken to keep for one program. Only calibrated prices ask, and they hardly depend on it."""
+
+
+def cold_bytes(table: OperatorTable) -> npt.NDArray[np.int64]:
+    """(R,) bytes read by each row that were last touched more than `CACHE_BYTES` of traffic ago; what a step touches first, a whole step ago."""
+    count = len(table)
+    result = np.zeros(count, dtype=np.int64)
+    if not count:
+        return result
+    moved = (table.rows["bytes_read"] + table.rows["bytes_written"]).astype(np.int64)
+    after = np.cumsum(moved)
+    rows = np.concatenate([np.repeat(np.arange(count), np.diff(table.reads_ptr)), np.repeat(np.arange(count), np.diff(table.writes_ptr))])
+    storages = np.concatenate([table.reads, table.writes])
+    is_read = np.concatenate([np.ones(len(table.reads), dtype=bool), np.zeros(len(table.writes), dtype=bool)])
+    size = np.concatenate([table.reads_bytes, table.writes_bytes])
+    order = np.lexsort((rows, storages))
+    rows, storages, is_read, size = rows[order], storages[order], is_read[order], size[order]
+    same = np.zeros(len(rows), dtype=bool)
+    same[1:] = storages[1:] == storages[:-1]
+    last = np.empty(len(rows), dtype=np.int64)
+    last[1:] = after[rows[:-1]]
+    last[~same] = after[rows[~same]] - moved[rows[~same]] - after[-1]  # one step ago
+    distance = after[rows] - moved[rows] - last
+    chosen = is_read & (distance > CACHE_BYTES)
+    np.add.at(result, rows[chosen], size[chosen])
+    return result
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """R operators. FLOPs, bytes and sizes are float64 (exact up to 2⁵³). bytes_moved: read and written; bytes_staged: on top when nothing is fused."""
+    """R operators. FLOPs, bytes and sizes are float64 (exact up to 2⁵³). bytes_moved: read and written; bytes_staged: on top when nothing is fused;
+    bytes_cold: of those moved, what no row before it left in a cache of `CACHE_BYTES`."""
 
     kind: Ints
     phase: Ints
@@ -30,6 +60,7 @@ class Columns:
     bytes_moved: Floats
     bytes_weight: Floats
     bytes_staged: Floats
+    bytes_cold: Floats
     batch: Floats
     m: Floats
     n: Floats
@@ -60,6 +91,7 @@ class Columns:
             )
         }  # fmt: skip
         floats["bytes_moved"] = (rows["bytes_read"] + rows["bytes_written"]).astype(np.float64)
+        floats["bytes_cold"] = cold_bytes(table).astype(np.float64)
         floats["repeats"] = table.repeats.astype(np.float64)
         return cls(**ints, **floats, formats=table.formats, strings=table.strings)
 

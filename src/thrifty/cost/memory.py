@@ -45,10 +45,8 @@ class MemoryAccount:
         """Account for `workload` on the backend of `device` (default: the tensors alone, no backend)."""
         table = workload.table
         _, row = table.peak()
-        if len(table):
-            by_role = table.held_at(row)
-        else:  # nothing runs: what is there before the first row
-            by_role = {role.label: int(table.storages["bytes"][table.storages["role"] == role].sum()) for role in Role}
+        stored = {role.label: int(table.storages["bytes"][table.storages["role"] == role].sum()) for role in Role}
+        by_role = table.held_at(row) if len(table) else stored  # where nothing runs, what is there before the first row
         backend = backend_of(device)
         multiplies = bool(len(table)) and any((table.rows["kind"] == kind).any() for kind in _MATRIX)
         workspace, process = _workspace(backend, device)

@@ -86,7 +86,8 @@ class Priced:
     def to_dict(self) -> dict[str, Any]:
         return {
             "workload": self.workload.name, "device": self.device.name, "site": self.site.name, "model": self.model, "bound": self.bound,
-            "fits": self.fits, "limit_s": self.limit_s, "by_kind": self.by_kind(), "peak_memory_bytes": self.memory.peak_memory_bytes, **self.footprint.to_dict(),
+            "fits": self.fits, "limit_s": self.limit_s, "by_kind": self.by_kind(), "peak_memory_bytes": self.memory.peak_memory_bytes,
+            **self.footprint.to_dict(),
         }  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """Time of every operator on a device from its data sheet: the roofline, with what real kernels lose.
 
     time = max(compute, memory) + overhead
-    compute = padded matrix FLOPs (masked blocks skipped, recomputed ones done again) / (peak · efficiency of the kind) + vector FLOPs / (vector peak · efficiency)
-    memory  = bytes / (bandwidth · efficiency); attention reads K and V again for every block of queries when one head's K and V do not fit on chip
+    compute = padded matrix FLOPs (masked blocks skipped, recomputed ones done again) / (peak · efficiency of the kind)
+              + vector FLOPs / (vector peak · efficiency)
+    memory = bytes / (bandwidth · efficiency); attention reads K and V again for every block of queries when those of a head do not fit on chip
     overhead = kernels launched × time of a launch
 
 The fused attention of a GPU works in tiles of (tile_q, tile_k): sequences shorter than a tile still cost the whole tile (FlashAttention-2).
@@ -135,7 +136,8 @@ def roofline_seconds(columns: Columns, arrays: DeviceArrays, *, compiled: bool =
     seconds, parts = np.empty((devices, rows)), np.empty((devices, rows, 3))
     (kernel() if compiled else _numpy)(
         columns.kind, columns.format, columns.flops_matrix, columns.flops_vector, columns.flops_recomputed - columns.flops_skipped,
-        columns.bytes_moved, columns.bytes_staged, columns.batch, columns.seq_q, columns.seq_k, columns.kv_heads, columns.head_dim, columns.value_dim, element, columns.launches,
+        columns.bytes_moved, columns.bytes_staged, columns.batch, columns.seq_q, columns.seq_k, columns.kv_heads, columns.head_dim, columns.value_dim,
+        element, columns.launches,
         arrays.peak_DF, arrays.efficiency_DK, arrays.scalars_DS, seconds, parts,
     )  # fmt: skip
     return seconds, parts

@@ -7,7 +7,7 @@ point the rate stays what it was there. Nothing is fitted to whole models.
 
 The calibration's content (schema 1; arrays are nested lists):
     linear.<format>, bmm.<format>, conv.<format>   : {"axes": {"m": […], "n": […], "k": […], …}, "flops_per_s": […]}
-    attention, attention_causal, attention_backward : {"axes": {"seq_q": […], "seq_k": […]}, "flops_per_s": […]}
+    attention, attention_causal, attention_backward : {"axes": {"seq_q": […], "seq_k": […], "head_dim": […]}, "flops_per_s": […]}
     curves.<format>.<operator>                      : {"bytes": […], "seconds": […]}, bytes read and written, seconds as Python sees the call
     host                                            : {"view_s", "call_s", "backward_s", "floor_s"}
 """
@@ -80,7 +80,12 @@ class Curve:
     def read(cls, content: Mapping[str, Any]) -> Curve:
         return cls(np.log(np.asarray(content["bytes"], dtype=np.float64)), np.log(np.asarray(content["seconds"], dtype=np.float64)))
 
+    def cold_seconds(self, size_bytes: Floats) -> Floats:
+        """At the rate of the largest size, which no cache holds; at least what it takes warm."""
+        return np.asarray(np.maximum(self.seconds(size_bytes), size_bytes * np.exp(self.log_seconds[-1] - self.log_bytes[-1])))
+
     def seconds(self, size_bytes: Floats) -> Floats:
+        """From caches, as far as they hold that much."""
         x = np.log(np.maximum(size_bytes, 1.0))
         inside = np.interp(x, self.log_bytes, self.log_seconds)
         return np.asarray(np.exp(inside + np.maximum(x - self.log_bytes[-1], 0.0)))
@@ -151,7 +156,7 @@ class Sustained:
         for name, mask in (("attention", ~backward & ~causal), ("attention_causal", causal), ("attention_backward", backward)):
             chosen = np.flatnonzero(is_attention & mask)
             if len(chosen):
-                sizes = {"seq_q": columns.seq_q[chosen], "seq_k": columns.seq_k[chosen], "batch": columns.batch[chosen] * columns.heads[chosen]}
+                sizes = {"seq_q": columns.seq_q[chosen], "seq_k": columns.seq_k[chosen], "head_dim": columns.head_dim[chosen]}
                 total[chosen] += columns.flops_matrix[chosen] / self.surfaces[name].rate(sizes)
 
     def _streams(self, columns: Columns, total: Floats) -> None:
@@ -160,7 +165,9 @@ class Sustained:
         for fmt, op, kind in {(int(f), int(o), int(k)) for f, o, k in zip(columns.format[rest], columns.op[rest], columns.kind[rest], strict=True)}:
             chosen = np.flatnonzero(rest & (columns.format == fmt) & (columns.op == op) & (columns.kind == kind))
             curve = self.curve(columns.formats[fmt], names[op], Kind(kind))
-            total[chosen] += curve.seconds(columns.bytes_moved[chosen])
+            moved = columns.bytes_moved[chosen]
+            cold = np.minimum(columns.bytes_cold[chosen] / np.maximum(moved, 1.0), 1.0)
+            total[chosen] += (1.0 - cold) * curve.seconds(moved) + cold * curve.cold_seconds(moved)
 
     def curve(self, format_name: str, op: str, kind: Kind) -> Curve:
         """The curve of an operator in a format: its own, else its kind's, else the plain addition's; in fp32 where the format has none."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from thrifty.cost.columns import Columns, Floats
+from thrifty.cost.columns import Columns, Floats, cold_bytes
 from thrifty.cost.energy import EnergyModel
 from thrifty.cost.roofline import ATTENTION, device_arrays
 from thrifty.cost.sustained import Sustained, calibrated_parts, sustained_of
@@ -180,8 +180,9 @@ def chamber_columns(chamber: Chamber, sizes_PS: npt.NDArray[np.int64]) -> tuple[
     moved = by_name.pop("bytes_read") + by_name.pop("bytes_written")
     ints: dict[str, Any] = {name: np.repeat(rows[name].astype(np.int64), points) for name in ("kind", "phase", "format", "op")}
     floats: dict[str, Any] = {name: values for name, values in by_name.items() if name in Columns.__dataclass_fields__}
+    cold = np.repeat(cold_bytes(chamber.table)[chamber.rows].astype(np.float64), points)  # where the chamber was first met; it moves little
     columns = Columns(
-        **ints, **floats, bytes_moved=moved, repeats=np.ones(len(moved)), formats=chamber.table.formats, strings=chamber.table.strings
+        **ints, **floats, bytes_moved=moved, bytes_cold=cold, repeats=np.ones(len(moved)), formats=chamber.table.formats, strings=chamber.table.strings
     )  # fmt: skip
     return columns, chamber.multiplicity_U.astype(np.float64)
 

@@ -84,27 +84,29 @@ def _convolutions(spread: _Spread) -> Iterator[tuple[str, float, str, Any]]:
 
 
 def _attention(spread: _Spread) -> Iterator[tuple[str, float, str, Any]]:
-    axes = {"seq_q": probes.ATTENTION_Q, "seq_k": probes.ATTENTION_K}
+    axes = {"seq_q": probes.ATTENTION_Q, "seq_k": probes.ATTENTION_K, "head_dim": probes.ATTENTION_WIDTH}
     sdpa = torch.nn.functional.scaled_dot_product_attention
 
-    def forward(causal: bool) -> Callable[[int, int], Callable[[], object]]:
-        def make(q: int, k: int) -> Callable[[], object]:
-            tensors = probes.attention_tensors(q, k)
+    def forward(causal: bool) -> Callable[..., Callable[[], object]]:
+        def make(q: int, k: int, width: int) -> Callable[[], object]:
+            tensors = probes.attention_tensors(q, k, width)
             return lambda: sdpa(*tensors, is_causal=causal)
 
         return make
 
-    def backward(q: int, k: int) -> Callable[[], object]:
-        tensors = probes.attention_tensors(q, k, grad=True)
+    def backward(q: int, k: int, width: int) -> Callable[[], object]:
+        tensors = probes.attention_tensors(q, k, width, grad=True)
         with torch.enable_grad():
             out = sdpa(*tensors)
         grad = torch.randn_like(out)
         return lambda: torch.autograd.grad(out, tensors, grad, retain_graph=True)
 
-    forward_flops = lambda q, k: 4.0 * 10 * 60 * q * k  # noqa: E731 - one line of arithmetic
+    def forward_flops(q: int, k: int, width: int) -> float:
+        return 4.0 * probes.ATTENTION_HEADS * width * q * k
+
     yield "attention", 0.05, "attention", _surface(axes, forward_flops, forward(False), spread)
     yield "attention", 0.05, "attention_causal", _surface(axes, forward_flops, forward(True), spread)
-    yield "attention", 0.05, "attention_backward", _surface(axes, lambda q, k: 2 * forward_flops(q, k), backward, spread)
+    yield "attention", 0.05, "attention_backward", _surface(axes, lambda q, k, width: 2 * forward_flops(q, k, width), backward, spread)
 
 
 def _streams(spread: _Spread) -> Iterator[tuple[str, float, str, Any]]:

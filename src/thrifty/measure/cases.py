@@ -11,6 +11,7 @@ import torch
 
 from thrifty.workload import OperatorTable, get_entry
 from thrifty.workload.building import blueprint_of, build_module, loss_for, make_inputs, set_mode
+from thrifty.workload.building.meta import MetaAnswers
 from thrifty.workload.model import WorkPhase
 from thrifty.workload.tracing import record_step
 
@@ -31,7 +32,8 @@ class HostCase:
     def table(self) -> OperatorTable:
         """Its operators, recorded on meta tensors: nothing is allocated."""
         module, inputs = self.build_meta()
-        return record_step(module, (), inputs, training=self.training, loss=loss_for(module) if self.training else None).table
+        with MetaAnswers():
+            return record_step(module, (), inputs, training=self.training, loss=loss_for(module) if self.training else None).table
 
 
 def _catalogue(name: str, phase: WorkPhase, point: Mapping[str, int], number_format: str = "fp32", **changes: Any) -> HostCase:

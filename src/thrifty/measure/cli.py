@@ -79,6 +79,7 @@ def calibrate(
     spread, host = content["spread"], content["host"]
     typer.echo(
         f"  a view {show(host['view_s'], 's')}, a module call {show(host['call_s'], 's')}, an autograd node {show(host['backward_s'], 's')}\n"
-        f"  {spread['measurements']} measurements in {content['seconds']:.0f} s, spread {spread['median']:.0%} (median) and {spread['p90']:.0%} (90th percentile)\n"
+        f"  {spread['measurements']} measurements in {content['seconds']:.0f} s, "
+        f"spread {spread['median']:.0%} (median) and {spread['p90']:.0%} (90th percentile)\n"
         f"  kept in {device.calibration.path}"
     )

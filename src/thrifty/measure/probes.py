@@ -10,17 +10,22 @@ import torch
 from torch.nn import functional
 
 LINEAR_M: Final = (1, 2, 3, 4, 8, 16, 32, 64, 160, 320, 1000, 2000)
-LINEAR_N: Final = (48, 250, 1000, 4000, 32000)
-LINEAR_K: Final = (48, 250, 1000, 4000)
+LINEAR_N: Final = (64, 320, 1280, 5120, 32000)
+LINEAR_K: Final = (64, 320, 1280, 5120)
 BMM_BATCH: Final = (6, 100)
 BMM_SIZES: Final = (10, 40, 160)
 CONV_TAPS: Final = (1, 9, 49)
 CONV_PIXELS: Final = (6 * 6, 15 * 15, 30 * 30, 60 * 60, 120 * 120)
-CONV_N: Final = (20, 100, 500)
-CONV_K: Final = (2, 20, 100, 500)
+CONV_N: Final = (48, 160, 480)
+CONV_K: Final = (3, 48, 160, 480)
 ATTENTION_Q: Final = (1, 12, 48, 200, 800)
 ATTENTION_K: Final = (24, 96, 400, 1600)
-STREAM_ELEMENTS: Final = (30, 1_000, 30_000, 250_000, 1_500_000, 12_000_000)
+ATTENTION_WIDTH: Final = (16, 80)
+STREAM_ELEMENTS: Final = (30, 1_000, 30_000, 250_000, 1_500_000, 6_000_000)
+"""The largest is held by no cache, and its result is small enough (24 MB) for the allocator to use again rather than to give back and fault in anew."""
+ATTENTION_HEADS: Final = 10
+BAG_ROWS: Final = 3_000_000
+"""Rows of the table that bags are gathered from: 192 MB at 16 numbers a row, so that a look-up misses every cache."""
 MOST_FLOPS: Final = 6e9
 """A probe of more than this would take too long; its rate is taken from the next smaller one."""
 COLD_BYTES: Final = 192 * 2**20
@@ -67,8 +72,9 @@ def conv_call(taps: int, pixels: int, n: int, k: int) -> Callable[[], object]:
     return lambda: functional.conv2d(x, w, padding=kernel // 2)
 
 
-def attention_tensors(q: int, k: int, heads: int = 10, width: int = 60, *, grad: bool = False) -> list[torch.Tensor]:
-    return [torch.randn(1, heads, tokens, width, requires_grad=grad) for tokens in (q, k, k)]
+def attention_tensors(q: int, k: int, width: int, *, grad: bool = False) -> list[torch.Tensor]:
+    """Queries, keys and values of ATTENTION_HEADS heads, laid out as projections leave them: tokens before heads."""
+    return [torch.randn(1, tokens, ATTENTION_HEADS, width).transpose(1, 2).requires_grad_(grad) for tokens in (q, k, k)]
 
 
 class Stream(NamedTuple):
@@ -77,6 +83,11 @@ class Stream(NamedTuple):
     name: str
     call: Callable[[], object]
     bytes_moved: int
+
+
+@functools.cache
+def _bag_table() -> torch.Tensor:
+    return torch.empty(BAG_ROWS, 16).uniform_(-1.0, 1.0)
 
 
 def _rms(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
@@ -129,6 +140,10 @@ def streams(dtype: torch.dtype, count: int) -> Iterator[Stream]:
             if side > 4:
                 yield Stream("max_pool2d_with_indices", lambda: functional.max_pool2d(image, 3, 2, 1), int(image.numel() * size * 1.75))
                 yield Stream("upsample_nearest2d", lambda: functional.interpolate(image, scale_factor=2.0, mode="nearest"), 5 * image.numel() * size)
+    if dtype == torch.float32 and count <= 250_000:
+        bags = max(1, count // 16)
+        big, picks, offsets = _bag_table(), torch.randint(0, BAG_ROWS, (bags,)), torch.arange(bags)
+        yield Stream("_embedding_bag_forward_only", lambda: functional.embedding_bag(picks, big, offsets, mode="sum"), bags * (2 * 64 + 16))
     table = torch.randn(max(10, min(200_000, 4 * rows)), width).to(dtype)
     ids = torch.randint(0, len(table), (rows,))
     yield Stream("embedding", lambda: functional.embedding(ids, table), two + 8 * rows)

@@ -1,8 +1,9 @@
 """Time by operator of a real run, at a small price: only every eighth step is instrumented.
 
 A step is what a run repeats: a decoded token, a batch, a training step. All steps are timed as a whole; a sampled one is recorded with a clock, so that
-its time falls into the rows of its own operator table. What recording adds to an operator call is known (see `toy.probe_seconds`) and taken off
-again; the profile says how well that closes, what the instrumented steps cost, and what the whole run cost more than a plain one.
+its time falls into the rows of its own operator table. What recording adds is taken off again: the part that the recorder times itself, and for
+each operator call what it cannot see of its own (see `toy.probe_seconds`). The profile says how well that closes, what the instrumented
+steps cost, and what the whole run cost more than a plain one.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class StepProfile:
 
     step_s         : median of the steps that were not instrumented; instrumented_s: of those that were
     seconds_R      : (R,) median time inside each row of `table`, over the sampled steps that ran the same operators
-    framework_s    : the rest of a step: Python, module calls, views, autograd
+    framework_s    : the rest of a plain step: Python, module calls, views, autograd
     closure        : instrumented time less the recorder's own work, over step_s: 1 when nothing is left unexplained
     run_overhead   : time of the whole run over that of as many plain steps
     """
@@ -110,11 +111,10 @@ class StepSampler:
         alike = [r for r, _ in recorded if len(r.table) == len(last.table)]
         stacked = np.array([r.seconds for r in alike])
         seconds = np.asarray(np.median(stacked, axis=0), dtype=np.float64)
-        own = self._probe_s * last.dispatches
-        corrected = statistics.median(r.total_seconds - self._probe_s * r.dispatches for r, _ in recorded)
+        corrected = statistics.median(r.total_seconds - r.own_seconds - self._probe_s * r.dispatches for r, _ in recorded)
         cost = statistics.median(seconds_taken for _, seconds_taken in recorded)
         whole = sum(plain) + sum(taken for _, taken in recorded)
-        framework = max(0.0, statistics.median(r.total_seconds for r in alike) - own - float(seconds.sum()))
+        framework = max(0.0, step_s - float(seconds.sum()))
         return StepProfile(
             name=name, steps=len(plain) + len(recorded), sampled=len(recorded), step_s=step_s, instrumented_s=cost, closure=corrected / step_s,
             run_overhead=whole / (step_s * (len(plain) + len(recorded))), framework_s=framework, table=last.table, seconds_R=seconds,

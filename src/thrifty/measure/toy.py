@@ -12,9 +12,13 @@ from torch import nn
 from thrifty.cost.columns import Columns
 from thrifty.cost.sustained import Sustained
 from thrifty.measure.timing import time_call
+from thrifty.workload import Kind
+from thrifty.workload.building.modules import quiet
 from thrifty.workload.tracing import record
 
 LAYERS: Final = 6
+WIDTH: Final = 480
+"""Wide enough that a run's weights (60 MB) push everything else out of the caches, as real models do: Python is slower then than in a tight loop."""
 
 
 class _Block(nn.Module):  # type: ignore[misc]
@@ -41,7 +45,7 @@ class _Block(nn.Module):  # type: ignore[misc]
 class _Toy(nn.Module):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(_Block(40, 4) for _ in range(LAYERS))
+        self.blocks = nn.ModuleList(_Block(WIDTH, 8) for _ in range(LAYERS))
 
     def forward(self, x: torch.Tensor, **keywords: Any) -> torch.Tensor:
         for block in self.blocks:
@@ -54,28 +58,31 @@ def _decoder() -> tuple[nn.Module, dict[str, Any]]:
     try:
         from transformers import LlamaConfig, LlamaForCausalLM
     except ImportError:
-        return _Toy().eval(), {"x": torch.randn(1, 3, 40)}
+        return _Toy().eval(), {"x": torch.randn(1, 3, WIDTH)}
     config = LlamaConfig(
-        hidden_size=40, intermediate_size=120, num_hidden_layers=LAYERS, num_attention_heads=4, num_key_value_heads=4, vocab_size=90,
+        hidden_size=WIDTH, intermediate_size=3 * WIDTH, num_hidden_layers=LAYERS, num_attention_heads=8, num_key_value_heads=8, vocab_size=900,
         max_position_embeddings=64, use_cache=True,
     )  # fmt: skip
     return LlamaForCausalLM(config).eval(), {"input_ids": torch.zeros(1, 3, dtype=torch.long)}
 
 
 def framework_seconds(sustained: Sustained, clock: Callable[..., float]) -> float:
-    """Seconds a module call adds: the small decoder's time less what its operators and views are priced at, over its module calls; at least 0."""
+    """Seconds a module call adds: a plain run of the small decoder less its matrix products as they took and all else as priced; at least 0."""
     module, inputs = _decoder()
-    with torch.inference_mode():
-        whole = clock(lambda: module(**inputs), budget_s=0.5, least=20)
-        columns = Columns.of(record(lambda: module(**inputs), module).table)
-    priced = float(sustained.seconds(columns).sum() + sustained.host_seconds(columns).sum())
-    return max(0.0, whole - priced) / max(1.0, float(columns.calls.sum()))
+    with torch.no_grad(), quiet():
+        whole = clock(lambda: module(**inputs), budget_s=0.8, least=20)
+        recorded = [record(lambda: module(**inputs), module, clock=True) for _ in range(9)]
+    columns = Columns.of(recorded[0].table)
+    linear = columns.kind == Kind.LINEAR
+    products = statistics.median(float(r.seconds[linear].sum()) for r in recorded if r.seconds is not None)
+    priced = float(sustained.seconds(columns)[~linear].sum() + sustained.host_seconds(columns).sum())
+    return max(0.0, whole - products - priced) / max(1.0, float(columns.calls.sum()))
 
 
 def probe_seconds() -> float:
-    """What recording with a clock adds to one operator call, views included: the small decoder recorded, less the same run plain."""
+    """What recording with a clock adds to one operator call beyond what the recorder times itself: the small decoder recorded, less its plain run."""
     module, inputs = _decoder()
-    with torch.inference_mode():
+    with torch.no_grad(), quiet():
         plain = time_call(lambda: module(**inputs), budget_s=0.3, least=20, warmup=5).seconds
         recorded = [record(lambda: module(**inputs), module, clock=True) for _ in range(15)]
-    return max(0.0, statistics.median(r.total_seconds for r in recorded) - plain) / recorded[0].dispatches
+    return max(0.0, statistics.median(r.total_seconds - r.own_seconds for r in recorded) - plain) / recorded[0].dispatches

@@ -150,21 +150,21 @@ class OperatorTable:
     @property
     def repeats(self) -> npt.NDArray[np.int64]:
         """(R,) how often each row runs: the repeat count of its stage."""
-        return np.array([stage.repeat for stage in self.stages], dtype=np.int64)[self.rows["stage"]]
+        return np.asarray(np.array([stage.repeat for stage in self.stages], dtype=np.int64)[self.rows["stage"]])
 
     def op(self, row: int) -> str:
-        return self.strings[self.rows["op"][row]]
+        return self.strings[int(self.rows["op"][row])]
 
     def module(self, row: int) -> str:
-        return self.strings[self.rows["module"][row]]
+        return self.strings[int(self.rows["module"][row])]
 
     def modules(self) -> npt.NDArray[np.str_]:
         """(R,) the module path of every row."""
-        return np.array(self.strings)[self.rows["module"]]
+        return np.asarray(np.array(self.strings)[self.rows["module"]])
 
     def ops(self) -> npt.NDArray[np.str_]:
         """(R,) the operator name of every row."""
-        return np.array(self.strings)[self.rows["op"]]
+        return np.asarray(np.array(self.strings)[self.rows["op"]])
 
     def totals(self) -> dict[str, int]:
         """Counts over all rows and repeats. bytes_weight counts every parameter once, however many rows read it."""

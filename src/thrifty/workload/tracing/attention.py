@@ -71,14 +71,14 @@ class _Attention(torch.autograd.Function):  # type: ignore[misc]
         recorder.note_node()
         operands = [q, k, v] + ([mask] if mask is not None else [])
         with recorder.silence():
-            start = time.perf_counter()
             shape_of = _shape_like_q(q, k, v)
             if _is_real(q):
-                with torch.enable_grad():
+                with torch._C._DisableTorchDispatch(), torch.enable_grad():
+                    start = time.perf_counter()
                     inner = [t.detach().requires_grad_(t.is_floating_point()) for t in operands]
                     ctx.inner_out = _SDPA(inner[0], inner[1], inner[2], inner[3] if mask is not None else None, **keywords)
+                    seconds = time.perf_counter() - start
                 ctx.inner = inner
-                seconds = time.perf_counter() - start
                 out = _in_fused_layout(ctx.inner_out.detach(), shape_of, v.shape[-1])
             else:
                 seconds = 0.0
@@ -105,9 +105,10 @@ class _Attention(torch.autograd.Function):  # type: ignore[misc]
         with recorder.silence():
             if _is_real(q):
                 again = torch._C._autograd._get_current_graph_task_keep_graph()
-                start = time.perf_counter()
-                found = torch.autograd.grad(ctx.inner_out, ctx.inner[: len(wanted)], grad, retain_graph=again)
-                seconds = time.perf_counter() - start
+                with torch._C._DisableTorchDispatch():
+                    start = time.perf_counter()
+                    found = torch.autograd.grad(ctx.inner_out, ctx.inner[: len(wanted)], grad, retain_graph=again)
+                    seconds = time.perf_counter() - start
                 found = tuple(_in_fused_layout(g, t, t.shape[-1]) for g, t in zip(found[:3], wanted[:3], strict=True)) + found[3:]
                 if not again:
                     ctx.inner = ctx.inner_out = None
@@ -181,11 +182,12 @@ class AttentionMode(TorchFunctionMode):  # type: ignore[misc]
             return _Attention.apply(self._recorder, keywords, query, key, value, attn_mask)
         recorder = self._recorder
         with recorder.silence():
-            start = time.perf_counter()
             shape_of = _shape_like_q(query, key, value)
             if _is_real(query):
-                out = _SDPA(query, key, value, attn_mask, **keywords)
-                seconds = time.perf_counter() - start
+                with torch._C._DisableTorchDispatch():  # the plain run knows no modes either
+                    start = time.perf_counter()
+                    out = _SDPA(query, key, value, attn_mask, **keywords)
+                    seconds = time.perf_counter() - start
                 out = _in_fused_layout(out, shape_of, value.shape[-1])
             else:
                 seconds = 0.0
