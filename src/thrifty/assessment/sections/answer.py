@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from thrifty.assessment.sections.words import RATES, device_label, modelled, percent, share, sizes, spanning
 from thrifty.quantities import show
@@ -11,7 +11,9 @@ from thrifty.report import Block, Code, Note, Number, Section, Text
 if TYPE_CHECKING:
     from thrifty.assessment.steps import Assessment
 
-_WEIGHTS = {
+MANY: Final = 1e4
+"""Rates from here on are written in thousands."""
+_WEIGHTS: Final = {
     "real": "with its real weights",
     "random": "with random weights: time and memory are those of the model, its words would mean nothing",
     "own": "with the weights that the callable made",
@@ -63,11 +65,15 @@ def headline(a: Assessment) -> dict[str, Number | str]:
     found: dict[str, Number | str] = {}
     for key, (name, unit) in RATES.items():
         truth, model, error = (a.measured or {}).get(key), a.modelled.get(key), (a.error or {}).get(key)
+        if unit.startswith("token") and max(truth or 0.0, model or 0.0) >= MANY:  # as `show` writes it in the model's words beside
+            scale, wide = 1e3, f"k{unit}"
+        else:
+            scale, wide = 1.0, unit
         if truth is not None:
             beside = "" if model is None else f"model: {show(model, unit)}" + (f", {percent(error)}" if error is not None else "")
-            found[name] = Number(value=truth, unit=unit, truth="measured", model=beside)
+            found[name] = Number(value=truth / scale, unit=wide, truth="measured", model=beside)
         elif model is not None:
-            found[name] = modelled(model, unit, a.case.priced[0].model)
+            found[name] = modelled(model / scale, wide, a.case.priced[0].model)
     unit, foot = a.case.job.unit, a.case.per_unit
     found[f"Energy a {unit}"] = modelled(foot.energy_j, "J", "no sensor is read")
     found[f"Carbon a {unit}"] = spanning(foot.carbon_gco2e, "gCO2e")

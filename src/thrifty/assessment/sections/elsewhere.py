@@ -30,14 +30,15 @@ def section(a: Assessment) -> Section | None:
         blocks.append(Note("It fits on no single device of the catalogue: the numbers below say what it would take if the memory were larger.", "warning"))
     factor, carbon = scale_of(middle([case.per_unit.carbon_gco2e.mid for case in cases]), "gCO2e")
     rented = any(case.per_unit.cost_usd is not None for case in cases)
+    crowded = len(fitting) < len(cases)
     rows: list[list[Cell]] = []
     for case in cases:
         foot, money = case.per_unit, case.per_unit.cost_usd
-        row: list[Cell] = [device_label(case), case.fits, case.bound, foot.time_s, foot.energy_j]
+        row: list[Cell] = [device_label(case), *([case.fits] if crowded else []), case.bound, foot.time_s, foot.energy_j]
         row += [foot.carbon_gco2e.mid / factor, ends(foot.carbon_gco2e, factor)]
         rows.append(row + ([None if money is None else money * 1e6] if rented else []))
     columns = [
-        Column(key="device", title="Device"), Column(key="fits", title="Fits"), Column(key="bound", title="Bound by"),
+        Column(key="device", title="Device"), *([Column(key="fits", title="Fits")] if crowded else []), Column(key="bound", title="Bound by"),
         Column(key="time_s", title="Time", unit="s", truth="modelled"), Column(key="energy_j", title="Energy", unit="J", truth="modelled"),
         Column(key="carbon", title="Carbon", unit=carbon, truth="modelled"), Column(key="ends", title="Interval", truth="modelled"),
     ]  # fmt: skip
@@ -54,8 +55,9 @@ def _caption(cases: list[Case], what: str) -> str:
     for case in cases:
         by_format.setdefault(case.job.format, []).append(device_label(case))
     usual, *others = sorted(by_format, key=lambda name: -len(by_format[name]))
+    fits = "; it fits on all of them" if all(case.fits for case in cases) else ""
     rent = "; rent is of a million" if any(case.per_unit.cost_usd is not None for case in cases) else ""
-    return f"{what}, in {usual}" + "".join(f"; {listed(by_format[name])} in {name}" for name in others) + rent
+    return f"{what}, in {usual}" + "".join(f"; {listed(by_format[name])} in {name}" for name in others) + fits + rent
 
 
 def _front(cases: list[Case]) -> list[bool]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from thrifty.assessment.steps import Assessment
 
 MODULES: Final = 10
+SEEN: Final = "measured here"
 CLOSURE: Final = 0.10
 """How far sampled steps may be from plain ones once the instruments' own work is taken off, before the page remarks on it."""
 _WHO: Final = Column(key="who", title="Of")
@@ -38,7 +39,7 @@ def _bars(a: Assessment, step: str) -> Chart:
     truths = {}
     profile = next((p for p in a.run.profiles if p.name == step), None) if a.run is not None else None
     if profile is not None:
-        spent["measured here"], truths["measured here"] = profile.by_kind(), True
+        spent[SEEN], truths[SEEN] = profile.by_kind(), True
         spent["modelled"] = {row.kind: row.modelled_s for row in a.classes if row.step == step and row.kind != "total"}
     for case in a.cases if profile is None else a.cases[1:]:
         found = next((p for p in case.priced if step_name(p) == step), None)
@@ -51,11 +52,12 @@ def _bars(a: Assessment, step: str) -> Chart:
         rows += [[who, kind, number(by_kind[kind], "s")] for kind in order if by_kind.get(kind)]
     who, by_kind = next(iter(spent.items()))
     total = sum(by_kind.values()) or 1.0
+    heading = who.capitalize() if who == SEEN else who
     largest = listed(f"{kind} {share(seconds / total)}" for kind, seconds in list(by_kind.items())[:3])
     return Chart(
         kind="stacked bars", title=f"One {step} step by operator class", columns=(_WHO, _KIND, Column(key="time_s", title="Time", unit="s")), rows=rows,
-        x="time_s", y="who", series="kind", caption=f"{who.capitalize()}: {largest}.",
-        alt=f"Stacked bars of the seconds of one {step} step by operator class, one bar for each of {listed(spent)}. {who.capitalize()}: {largest}.",
+        x="time_s", y="who", series="kind", caption=f"{heading}: {largest}.",
+        alt=f"Stacked bars of the seconds of one {step} step by operator class, one bar for each of {listed(spent)}. {heading}: {largest}.",
     )  # fmt: skip
 
 
