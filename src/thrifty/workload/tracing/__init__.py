@@ -6,8 +6,9 @@ one backward, whatever kernel runs it; `rules` says what each ATen operator cost
 `recorder` puts rows and storages, with their true lifetimes, into a table; `composites` joins the kernels of a norm that a module spells
 out (RMSNorm) into one row; `eager_attention` marks attention that it spells out; `capturing` runs a step of a module and gives back a Workload.
 
-What it does not know: kernels inside a custom C++ operator without a rule (listed as unknown, never counted as zero), and scratch memory
-that a kernel takes and gives back within one call.
+What it does not know: kernels inside a custom C++ operator without a rule (listed as unknown, never counted as zero); scratch memory that a
+kernel takes and gives back within one call, as convolutions do; flex_attention and other higher-order operators (refused, with torch's words), nested
+and sparse tensors (refused); and that torch, while it is watched, puts the gradient of an index into a copy of zeros rather than in place.
 """
 
 from thrifty.workload.tracing.capturing import capture, record_step, settle, training_step

@@ -4,6 +4,7 @@ Found by the flow of data through storages, whatever the modules are called: a b
 through arithmetic of the same size, and a softmax whose result reaches the first operand of a batched product. In backward, what belongs
 to such a softmax: its own gradient, the products before and after it, and the product that reads its probabilities.
 
+Where the pattern is not certain (a sink joined to the scores, two products that reach one softmax) rows keep the kinds of their kernels.
 Rows are marked, not joined, and all counts stay: they keep their (batch, m, n, k), by which they differ from the one row of a fused
 kernel (m = 0). Copies of keys and values before a product are movement of data, and stay so.
 """
