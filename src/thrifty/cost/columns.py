@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from thrifty.workload.table import OperatorTable
+from thrifty.workload.table import Kind, OperatorTable
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -16,6 +16,13 @@ Ints = npt.NDArray[np.int64]
 
 CACHE_BYTES = 16 * 2**20
 """What a processor's last-level cache is taken to keep for one program. Only calibrated prices ask, and they hardly depend on it."""
+
+
+def kernel_kind(rows: npt.NDArray[Any]) -> Ints:
+    """(R,) what kernel runs a row: a fused attention record is attention (its m is 0), the products of a spelled-out one are matrix products."""
+    spelled_out = (rows["kind"] == Kind.ATTENTION) & (rows["m"] > 0)
+    kernel = np.where(spelled_out, np.where(rows["k"] > 0, Kind.LINEAR, Kind.ELEMENTWISE), rows["kind"])
+    return np.asarray(kernel, dtype=np.int64)
 
 
 def cold_bytes(table: OperatorTable) -> npt.NDArray[np.int64]:
@@ -46,9 +53,11 @@ def cold_bytes(table: OperatorTable) -> npt.NDArray[np.int64]:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
     """R operators. FLOPs, bytes and sizes are float64 (exact up to 2⁵³). bytes_moved: read and written; bytes_staged: on top when nothing is fused;
+    kernel: the kind by which a row is priced, that of its kind but for attention that a module spells out (see `kernel_kind`);
     bytes_cold: of those moved, what no row before it left in a cache of `CACHE_BYTES`."""
 
     kind: Ints
+    kernel: Ints
     phase: Ints
     format: Ints
     op: Ints
@@ -83,6 +92,7 @@ class Columns:
         """The columns of `table`, one row an operator call."""
         rows = table.rows
         ints: dict[str, Any] = {name: rows[name].astype(np.int64) for name in ("kind", "phase", "format", "op")}
+        ints["kernel"] = kernel_kind(rows)
         floats: dict[str, Any] = {
             name: rows[name].astype(np.float64)
             for name in (

@@ -135,7 +135,7 @@ def roofline_seconds(columns: Columns, arrays: DeviceArrays, *, compiled: bool =
     devices, rows = len(arrays.scalars_DS), len(columns)
     seconds, parts = np.empty((devices, rows)), np.empty((devices, rows, 3))
     (kernel() if compiled else _numpy)(
-        columns.kind, columns.format, columns.flops_matrix, columns.flops_vector, columns.flops_recomputed - columns.flops_skipped,
+        columns.kernel, columns.format, columns.flops_matrix, columns.flops_vector, columns.flops_recomputed - columns.flops_skipped,
         columns.bytes_moved, columns.bytes_staged, columns.batch, columns.seq_q, columns.seq_k, columns.kv_heads, columns.head_dim, columns.value_dim,
         element, columns.launches,
         arrays.peak_DF, arrays.efficiency_DK, arrays.scalars_DS, seconds, parts,

@@ -128,13 +128,13 @@ class Sustained:
     def seconds(self, columns: Columns) -> Floats:
         """(R,) seconds inside each operator, from the call to its return."""
         total = np.zeros(len(columns))
-        matrix = np.isin(columns.kind, (Kind.LINEAR, Kind.CONV))
+        matrix = np.isin(columns.kernel, (Kind.LINEAR, Kind.CONV))
         for fmt in np.unique(columns.format[matrix]):
             of_format = columns.format == fmt
             for group, mask in (
-                ("linear", (columns.kind == Kind.LINEAR) & (columns.batch <= 1)),
-                ("bmm", (columns.kind == Kind.LINEAR) & (columns.batch > 1)),
-                ("conv", columns.kind == Kind.CONV),
+                ("linear", (columns.kernel == Kind.LINEAR) & (columns.batch <= 1)),
+                ("bmm", (columns.kernel == Kind.LINEAR) & (columns.batch > 1)),
+                ("conv", columns.kernel == Kind.CONV),
             ):
                 chosen = np.flatnonzero(mask & of_format)
                 if len(chosen):
@@ -152,7 +152,7 @@ class Sustained:
     def _attention(self, columns: Columns, total: Floats) -> None:
         backward = columns.phase == Phase.BACKWARD
         causal = (columns.flops_skipped > 0) & ~backward
-        is_attention = columns.kind == Kind.ATTENTION
+        is_attention = columns.kernel == Kind.ATTENTION
         for name, mask in (("attention", ~backward & ~causal), ("attention_causal", causal), ("attention_backward", backward)):
             chosen = np.flatnonzero(is_attention & mask)
             if len(chosen):
@@ -160,10 +160,10 @@ class Sustained:
                 total[chosen] += columns.flops_matrix[chosen] / self.surfaces[name].rate(sizes)
 
     def _streams(self, columns: Columns, total: Floats) -> None:
-        rest = ~np.isin(columns.kind, (Kind.LINEAR, Kind.CONV, Kind.ATTENTION))
+        rest = ~np.isin(columns.kernel, (Kind.LINEAR, Kind.CONV, Kind.ATTENTION))
         names = [name.rpartition(".")[2].rstrip("_") or name for name in columns.strings]
-        for fmt, op, kind in {(int(f), int(o), int(k)) for f, o, k in zip(columns.format[rest], columns.op[rest], columns.kind[rest], strict=True)}:
-            chosen = np.flatnonzero(rest & (columns.format == fmt) & (columns.op == op) & (columns.kind == kind))
+        for fmt, op, kind in {(int(f), int(o), int(k)) for f, o, k in zip(columns.format[rest], columns.op[rest], columns.kernel[rest], strict=True)}:
+            chosen = np.flatnonzero(rest & (columns.format == fmt) & (columns.op == op) & (columns.kernel == kind))
             curve = self.curve(columns.formats[fmt], names[op], Kind(kind))
             moved = columns.bytes_moved[chosen]
             cold = np.minimum(columns.bytes_cold[chosen] / np.maximum(moved, 1.0), 1.0)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from thrifty.cost.columns import Columns, Floats, cold_bytes
+from thrifty.cost.columns import Columns, Floats, cold_bytes, kernel_kind
 from thrifty.cost.energy import EnergyModel
 from thrifty.cost.roofline import ATTENTION, device_arrays
 from thrifty.cost.sustained import Sustained, calibrated_parts, sustained_of
@@ -127,7 +127,7 @@ def _rows(chamber: Chamber, formats: Sequence[str], *, fused: bool) -> tuple[Any
     )  # fmt: skip
     fixed = np.stack([rows["launches"].astype(np.float64), rows["kv_heads"].astype(np.float64)], axis=1)
     # Rows that differ in name alone cost the same: one row with their number.
-    fixed = np.stack([rows["kind"], rows["format"], rows["launches"], rows["kv_heads"]], axis=1).astype(np.float64)
+    fixed = np.stack([kernel_kind(rows), rows["format"], rows["launches"], rows["kv_heads"]], axis=1).astype(np.float64)
     alike = np.ascontiguousarray(np.concatenate([fixed, coefficients.reshape(len(rows), -1)], axis=1))
     _, first, place_of = np.unique(alike.view([("", alike.dtype)] * alike.shape[1]).ravel(), return_index=True, return_inverse=True)
     many = np.bincount(place_of, weights=chamber.multiplicity_U.astype(np.float64), minlength=len(first))
@@ -179,6 +179,7 @@ def chamber_columns(chamber: Chamber, sizes_PS: npt.NDArray[np.int64]) -> tuple[
     rows, points = chamber.table.rows[chamber.rows], len(sizes_PS)
     moved = by_name.pop("bytes_read") + by_name.pop("bytes_written")
     ints: dict[str, Any] = {name: np.repeat(rows[name].astype(np.int64), points) for name in ("kind", "phase", "format", "op")}
+    ints["kernel"] = np.repeat(kernel_kind(rows), points)
     floats: dict[str, Any] = {name: values for name, values in by_name.items() if name in Columns.__dataclass_fields__}
     cold = np.repeat(cold_bytes(chamber.table)[chamber.rows].astype(np.float64), points)  # where the chamber was first met; it moves little
     columns = Columns(

@@ -9,7 +9,11 @@ What it does not know: energy (no sensor is read), other programs on the machine
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Final
+
+# Read once, when torch is loaded: its profiler otherwise tells stderr of every start and stop.
+os.environ.setdefault("KINETO_LOG_LEVEL", "99")
 
 if TYPE_CHECKING:
     from thrifty.measure.calibration import calibrate

@@ -21,7 +21,7 @@ import torch
 
 from thrifty.errors import BadValue
 from thrifty.workload import Kind, OperatorTable
-from thrifty.workload.tracing import Recording, recording
+from thrifty.workload.tracing import Recording, Tape, recording
 
 EVERY: Final = 8
 
@@ -77,6 +77,7 @@ class StepSampler:
             raise BadValue(f"every={every} is below 1. Choose a whole number from 1 up.")
         self._module, self._every, self._probe_s = module, every, probe_s
         self._plain: dict[str, list[float]] = {}
+        self._tapes: dict[str, list[tuple[Tape, float]]] = {}
         self._recorded: dict[str, list[tuple[Recording, float]]] = {}
 
     def samples(self, index: int) -> bool:
@@ -98,12 +99,14 @@ class StepSampler:
         begin = time.perf_counter()
         with recording(self._module, inputs=inputs, optimizer=optimizer, clock=True) as tape:
             yield
-        made = tape.finish()
-        self._recorded.setdefault(name, []).append((made, time.perf_counter() - begin))
+        self._tapes.setdefault(name, []).append((tape, time.perf_counter() - begin))  # its table is made when the run is over
 
     def profile(self, name: str) -> StepProfile:
         """What was seen of the steps called `name`. Raises BadValue when none was instrumented or none was plain."""
-        plain, recorded = self._plain.get(name, []), self._recorded.get(name, [])
+        finished = [(tape.finish(), seconds) for tape, seconds in self._tapes.pop(name, [])]
+        recorded = self._recorded.setdefault(name, [])
+        recorded.extend(finished)
+        plain = self._plain.get(name, [])
         if not plain or not recorded:
             raise BadValue(f"'{name}' ran {len(plain) + len(recorded)} steps, too few to sample. Run at least {self._every}.")
         step_s = statistics.median(plain)
@@ -122,4 +125,4 @@ class StepSampler:
 
     def profiles(self) -> Mapping[str, StepProfile]:
         """A profile for every kind of step that has both plain and instrumented ones."""
-        return {name: self.profile(name) for name in self._recorded if name in self._plain}
+        return {name: self.profile(name) for name in {**self._tapes, **self._recorded} if name in self._plain}

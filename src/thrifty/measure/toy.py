@@ -80,9 +80,12 @@ def framework_seconds(sustained: Sustained, clock: Callable[..., float]) -> floa
 
 
 def probe_seconds() -> float:
-    """What recording with a clock adds to one operator call beyond what the recorder times itself: the small decoder recorded, less its plain run."""
+    """What recording with a clock adds to one operator call beyond what the recorder times itself: the small decoder recorded, less its plain run.
+
+    In inference mode, as `running` runs models.
+    """
     module, inputs = _decoder()
-    with torch.no_grad(), quiet():
+    with torch.inference_mode(), quiet():
         plain = time_call(lambda: module(**inputs), budget_s=0.3, least=20, warmup=5).seconds
         recorded = [record(lambda: module(**inputs), module, clock=True) for _ in range(15)]
     return max(0.0, statistics.median(r.total_seconds - r.own_seconds for r in recorded) - plain) / recorded[0].dispatches

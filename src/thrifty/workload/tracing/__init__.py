@@ -12,6 +12,6 @@ and sparse tensors (refused); and that torch, while it is watched, puts the grad
 """
 
 from thrifty.workload.tracing.capturing import capture, record_step, settle, training_step
-from thrifty.workload.tracing.recorder import Recording, caches, record, recording
+from thrifty.workload.tracing.recorder import Recording, Tape, caches, record, recording
 
-__all__ = ["Recording", "caches", "capture", "record", "record_step", "recording", "settle", "training_step"]
+__all__ = ["Recording", "Tape", "caches", "capture", "record", "record_step", "recording", "settle", "training_step"]

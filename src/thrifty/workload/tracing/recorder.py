@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from thrifty.errors import CaptureError
 from thrifty.workload.builder import TableBuilder
 from thrifty.workload.table import Kind, OperatorTable, Phase, Role
 from thrifty.workload.tracing import rules_elementwise, rules_matrix, rules_shape
-from thrifty.workload.tracing.attention import AttentionMode
+from thrifty.workload.tracing.attention import AttentionMode, attention_replaced
 from thrifty.workload.tracing.composites import join_norms
 from thrifty.workload.tracing.eager_attention import mark_eager_attention
 from thrifty.workload.tracing.modules import OUTSIDE, ModuleStack, Place
@@ -144,11 +145,13 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
         if not self.clocked:
             return self._dispatch(func, types, args, kwargs or _NO_KEYWORDS)
         # In a real run caches are cold between kernels, and recording takes longer than in a loop of small calls: it is timed here, each time.
-        start, self._inside = time.perf_counter(), 0.0
+        outer, self._inside, start = self._inside, 0.0, time.perf_counter()
         try:
             return self._dispatch(func, types, args, kwargs or _NO_KEYWORDS)
         finally:
-            self.own_seconds += time.perf_counter() - start - self._inside
+            taken = time.perf_counter() - start
+            self.own_seconds += taken - self._inside
+            self._inside = outer + taken  # a composite operator is taken apart inside a call of this: its parts have counted themselves
 
     def _dispatch(self, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if types and any(hasattr(t, "__tensor_flatten__") for t in types):
@@ -357,7 +360,9 @@ def recording(
         open_things.enter_context(_mha_fast_path_off())
         open_things.enter_context(_optimizer_phase(recorder, module))
         open_things.enter_context(recorder.stack.watching())
-        open_things.enter_context(AttentionMode(recorder))
+        open_things.enter_context(attention_replaced(recorder) if clock else AttentionMode(recorder))
+        if clock:
+            open_things.enter_context(_garbage_collector_off())
         open_things.enter_context(recorder)
         start = time.perf_counter()
         yield tape
@@ -371,6 +376,18 @@ def record(
     with recording(module, inputs=inputs, optimizer=optimizer, clock=clock) as tape:
         result = call()
     return tape.finish(result)
+
+
+@contextmanager
+def _garbage_collector_off() -> Iterator[None]:
+    """A recording makes many small objects; a collection of everything that torch has loaded would fall into some operator's time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @contextmanager
