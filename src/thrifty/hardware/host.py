@@ -77,6 +77,23 @@ def read_calibration(path: Path | None = None) -> dict[str, Any] | None:
     return content if isinstance(content.get("device"), dict) else None
 
 
+def validation_path() -> Path:
+    """Where the last validation against this calibration is kept, beside it."""
+    calibration = calibration_path()
+    return calibration.with_name(calibration.name.replace("calibration-", "validation-"))
+
+
+def read_validation(calibration: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What `thrifty validate host` found for this very calibration; None when it was not run since."""
+    try:
+        content = json.loads(validation_path().read_text())
+    except (OSError, ValueError):
+        return None
+    if not isinstance(content, dict) or content.get("calibrated_at") != calibration.get("made_at") or not isinstance(content.get("rows"), list):
+        return None
+    return content
+
+
 def _tier(raw: Mapping[str, Any]) -> MemoryTier:
     return MemoryTier(
         name=str(raw["name"]), capacity_bytes=float(raw["capacity_bytes"]), bandwidth_bytes_per_s=float(raw["bandwidth_bytes_per_s"])

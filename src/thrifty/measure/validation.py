@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +14,9 @@ import torch
 
 from thrifty.cost.columns import Columns
 from thrifty.cost.sustained import Sustained
+from thrifty.files import writing
 from thrifty.hardware import Device
+from thrifty.hardware.host import validation_path
 from thrifty.measure.cases import HOST_CASES, HostCase
 from thrifty.measure.memory import measure_memory
 from thrifty.measure.profiling import StepSampler
@@ -141,7 +144,10 @@ def fresh(inputs: dict[str, Any]) -> dict[str, Any]:
 
 
 def validate_host(*, cases: tuple[HostCase, ...] = HOST_CASES, progress: Callable[[str, float], None] | None = None) -> HostValidation:
-    """Every case, run and priced by the calibration that is there (made first where it is not): it is frozen before the first case runs."""
+    """Every case, run and priced by the calibration that is there (made first where it is not): it is frozen before the first case runs.
+
+    The result of all cases is kept beside the calibration, for reports to show. Raises CannotWrite when the cache cannot be written.
+    """
     from thrifty.measure.calibration import calibrate
 
     device = calibrate(progress=progress)
@@ -156,4 +162,8 @@ def validate_host(*, cases: tuple[HostCase, ...] = HOST_CASES, progress: Callabl
         gc.collect()
     if progress:
         progress("done", 1.0)
-    return HostValidation(device=device, rows=tuple(rows))
+    found = HostValidation(device=device, rows=tuple(rows))
+    if cases == HOST_CASES:
+        with writing(validation_path()) as file:
+            file.write(json.dumps(found.to_dict()).encode())
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from thrifty.assessment.sections.words import ERROR, RATES, in_one_unit, listed, measured, modelled, percent, share
+from thrifty.hardware.host import read_validation
 from thrifty.report import Block, Cell, Column, Note, Section, Table, Text
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def section(a: Assessment) -> Section | None:
     blocks.append(_verdict(a))
     if (warning := _restless(a)) is not None:
         blocks.append(warning)
+    blocks.append(_validated(a))
     return Section("Measured beside modelled", blocks, id="measured-beside-modelled")
 
 
@@ -60,6 +62,28 @@ def _verdict(a: Assessment) -> Block:
     names = listed(f"{row.kind} in {row.step} ({percent(row.error or 0.0)})" for row in missed)
     return Note(f"{len(missed)} of {len(heavy)} {'' if len(heavy) == 1 else 'cases of an '}{rule} missed by more than {share(LARGE_ERROR)}: {names}. "
                 "A busy machine makes measurements slower than the calibration that the model reads; run it again when nothing else runs.")  # fmt: skip
+
+
+def _validated(a: Assessment) -> Block:
+    """How far off the same calibration was on other workloads, where that was ever asked."""
+    device = next((case.device for case in a.cases if case.device.calibration is not None), None)
+    found = read_validation(device.calibration.content) if device is not None and device.calibration is not None else None
+    if found is None:
+        return Text("How far off this calibration is on other workloads nobody has asked on this machine yet: `thrifty validate host` (a minute or two).")
+    rows: list[list[Cell]] = [
+        [r["workload"], r["measured_s"], r["modelled_s"], r["time_error"], r["measured_bytes"], round(r["memory_error"], 4)] for r in found["rows"]
+    ]
+    columns = (
+        Column(key="workload", title="Workload"), Column(key="measured_s", title="Measured", unit="s", truth="measured"),
+        Column(key="modelled_s", title="Modelled", unit="s", truth="modelled"), ERROR,
+        Column(key="measured_bytes", title="Memory", unit="B", truth="measured"),
+        Column(key="memory_error", title="Its error", truth="modelled", style="percent", digits=2),
+    )  # fmt: skip
+    return Table(
+        columns=columns, rows=rows,
+        caption=f"The same calibration on {len(rows)} workloads that it never saw: time off by {share(found['median_time_error'])} (median) and "
+        f"{share(found['p90_time_error'])} (90th percentile), memory by {share(found['median_memory_error'])}",
+    )  # fmt: skip
 
 
 def _restless(a: Assessment) -> Note | None:

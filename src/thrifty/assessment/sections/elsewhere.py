@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from thrifty.assessment.sections.words import device_label, ends, listed
 from thrifty.cost import Case
@@ -13,6 +13,10 @@ from thrifty.report.numbers import middle, scale_of
 
 if TYPE_CHECKING:
     from thrifty.assessment.steps import Assessment
+
+
+NAMED_AT_MOST: Final = 12
+"""Points of a scatter that can all have their names without covering each other."""
 
 
 def section(a: Assessment) -> Section | None:
@@ -79,17 +83,20 @@ def _lead(a: Assessment, cases: list[Case]) -> Text:
 def _chart(a: Assessment, cases: list[Case]) -> Chart:
     front = _front(cases)
     unit = a.case.job.unit
+    asked = [device_label(case) for case in a.cases]
+    every = len(cases) <= NAMED_AT_MOST  # beyond, only what nothing beats and what was asked for has its name in the drawing
     rows: list[list[Cell]] = [
-        [device_label(case), case.per_unit.time_s, case.per_unit.carbon_gco2e.mid, kept] for case, kept in zip(cases, front, strict=True)
+        [name, case.per_unit.time_s, case.per_unit.carbon_gco2e.mid, kept, name if every or kept or name in asked else ""]
+        for name, case, kept in zip(map(device_label, cases), cases, front, strict=True)
     ]
     columns = (
         Column(key="device", title="Device"), Column(key="time_s", title=f"Time a {unit}", unit="s", truth="modelled"),
         Column(key="carbon_gco2e", title=f"Carbon a {unit}", unit="gCO2e", truth="modelled"), Column(key="front", title="Unbeaten"),
+        Column(key="named", title="Named in the drawing"),
     )  # fmt: skip
     best = listed(str(row[0]) for row in rows if row[3])
     return Chart(
-        kind="scatter", title=f"Time against carbon of one {unit}", columns=columns, rows=rows, x="time_s", y="carbon_gco2e", label="device", front="front",
-        x_log=True, y_log=True, strong=[device_label(case) for case in a.cases],
-        caption="Filled: nothing else is better in both. Devices that cannot hold it are in the table only.",
+        kind="scatter", title=f"Time against carbon of one {unit}", columns=columns, rows=rows, x="time_s", y="carbon_gco2e", label="named", front="front",
+        x_log=True, y_log=True, strong=asked, caption="Filled: nothing else is better in both; every device stands in the data. Devices that cannot hold it are in the table only.",
         alt=f"Scatter of time against carbon of one {unit} on {len(rows)} devices, both logarithmic. Nothing beats {best} in both.",
     )  # fmt: skip
