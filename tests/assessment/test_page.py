@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from thrifty.assessment.sections.words import ends, in_one_unit
 from thrifty.assessment.side_by_side import ClassError
 from thrifty.assessment.steps import bound_changes
 from thrifty.footprint import Interval
+from thrifty.hardware import host
 from thrifty.report import Bullets, Chart, Code, Facts, Note, Number, Page, Roof, Section, Table, Text, to_html, to_json
 
 MOST_BYTES = 1_500_000
@@ -87,9 +90,34 @@ def test_misses_are_named(ran: Assessment, measured: tuple[float, float], modell
     total = ClassError(step="decode", kind="total", measured_s=1.0, modelled_s=sum(modelled))
     section = closeness.section(replace(ran, classes=(*rows, total)))
     assert section is not None
-    last = section.blocks[-1]
-    assert isinstance(last, (Text, Note))
-    assert last.text == message
+    verdict = section.blocks[-2]
+    assert isinstance(verdict, (Text, Note))
+    assert verdict.text == message
+
+
+def test_the_validation_of_this_very_calibration_stands_in_the_report(ran: Assessment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    section = closeness.section(ran)
+    assert section is not None
+    assert section.blocks[-1] == Text(
+        "How far off this calibration is on other workloads nobody has asked on this machine yet: `thrifty validate host` (a minute or two)."
+    )
+    assert ran.case.device.calibration is not None
+    row = {"workload": "w", "measured_s": 1.0, "modelled_s": 1.1, "time_error": 0.1, "measured_bytes": 100, "modelled_bytes": 101, "memory_error": 0.01}
+    found = {"calibrated_at": ran.case.device.calibration.content["made_at"], "rows": [row], "median_time_error": 0.1, "p90_time_error": 0.1,
+             "median_memory_error": 0.01}  # fmt: skip
+    path = tmp_path / "validation.json"
+    monkeypatch.setattr(host, "validation_path", lambda: path)
+    path.write_text(json.dumps(found))
+    section = closeness.section(ran)
+    assert section is not None
+    table = section.blocks[-1]
+    assert isinstance(table, Table)
+    assert list(table.rows) == [["w", 1.0, 1.1, 0.1, 100, 0.01]]
+    assert table.caption.startswith("The same calibration on 1 workloads that it never saw: time off by 10 % (median)")
+    path.write_text(json.dumps(found | {"calibrated_at": "another time"}))
+    section = closeness.section(ran)
+    assert section is not None
+    assert isinstance(section.blocks[-1], Text)
 
 
 def test_a_restless_calibration_is_told(ran: Assessment) -> None:
@@ -99,7 +127,7 @@ def test_a_restless_calibration_is_told(ran: Assessment) -> None:
     busy = replace(device, calibration=replace(device.calibration, content={**device.calibration.content, "spread": spread}))
     section = closeness.section(replace(ran, cases=(replace(ran.case, device=busy),)))
     assert section is not None
-    assert section.blocks[-1] == Note(
+    assert section.blocks[-2] == Note(
         "This machine was busy while it was calibrated: a tenth of the measurements spread by more than 31 %. "
         "Calibrate again when nothing else runs: `thrifty hardware calibrate --force`.", "warning",
     )  # fmt: skip

@@ -97,6 +97,7 @@ def _chart(a: Assessment, cases: list[Case]) -> Chart:
     best = listed(str(row[0]) for row in rows if row[3])
     return Chart(
         kind="scatter", title=f"Time against carbon of one {unit}", columns=columns, rows=rows, x="time_s", y="carbon_gco2e", label="named", front="front",
-        x_log=True, y_log=True, strong=asked, caption="Filled: nothing else is better in both; every device stands in the data. Devices that cannot hold it are in the table only.",
+        x_log=True, y_log=True, strong=asked,
+        caption="Filled: nothing else is better in both; every device stands in the data. Devices that cannot hold it are in the table only.",
         alt=f"Scatter of time against carbon of one {unit} on {len(rows)} devices, both logarithmic. Nothing beats {best} in both.",
     )  # fmt: skip
