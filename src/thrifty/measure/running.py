@@ -140,4 +140,7 @@ def make_and_run(
     what = source if isinstance(source, (TorchSource, CallableSource)) else torch_source(get_entry(workload.name))
     if progress:
         progress("loading the model", 0.0)
-    return run(make_runnable(what, format=format or "fp32", seed=seed), point=point, new_tokens=new_tokens, progress=progress)
+    runnable = make_runnable(what, format=format or "fp32", seed=seed)
+    answers = runnable.blueprint is not None and runnable.blueprint.kind == "lm"  # a language model without a length answers the fixed prompts
+    sizes = dict(point) if answers else {**workload.point, **point}
+    return run(runnable, point=sizes, new_tokens=new_tokens, progress=progress)
