@@ -12,7 +12,7 @@ from torch._subclasses.fake_tensor import FakeTensor
 from thrifty.errors import BadValue, CaptureError
 from thrifty.formats import format_of_torch
 from thrifty.workload.model import Workload
-from thrifty.workload.tracing.recorder import Recording, record
+from thrifty.workload.tracing.taping import Recording, record
 
 
 def unwrap(module: torch.nn.Module) -> torch.nn.Module:
