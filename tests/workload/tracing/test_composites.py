@@ -14,7 +14,7 @@ from torch import nn
 
 from thrifty.workload import Kind, OperatorTable, capture
 from thrifty.workload.counts import rms_norm_flops
-from thrifty.workload.tracing import composites, recorder
+from thrifty.workload.tracing import composites, taping
 
 
 def llama_norm(width: int) -> nn.Module:
@@ -68,7 +68,7 @@ def raw_and_joined(monkeypatch: pytest.MonkeyPatch, module: nn.Module, x: torch.
         raw.append(table)
         return composites.join_norms(table, *rest)
 
-    monkeypatch.setattr(recorder, "join_norms", keep)
+    monkeypatch.setattr(taping, "join_norms", keep)
     joined = capture(module, x, phase=phase).table
     return raw[0], joined
 
