@@ -96,7 +96,7 @@ def test_the_catalogue_goes_before_packages(monkeypatch: pytest.MonkeyPatch) -> 
 def test_this_machine_comes_from_its_calibration(monkeypatch: pytest.MonkeyPatch) -> None:
     from thrifty.hardware import host
 
-    monkeypatch.setattr(host, "this_machine", lambda: load("raspberry-pi-5"))
+    monkeypatch.setattr(host, "this_machine", lambda device: load("raspberry-pi-5"))
     assert load("this-machine") is load("raspberry-pi-5")
 
 

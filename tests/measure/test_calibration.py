@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from thrifty.cost.sustained import Sustained
-from thrifty.errors import BadFile
+from thrifty.errors import BadFile, BadValue
 from thrifty.hardware import load
 from thrifty.hardware.host import calibration_path, fingerprint, read_calibration
 from thrifty.measure import probes
@@ -98,3 +98,25 @@ def test_calibration_shares_no_shape_with_validation() -> None:
             if row["kind"] == Kind.CONV and (taps, m, n, k // max(taps, 1)) in convolutions:
                 shared.append((case.name, taps, m, n, k))
     assert not shared
+
+
+def test_a_cuda_device_is_asked_for_by_name_and_by_its_sheet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(BadValue) as refused:
+        calibrate(device="cuda", like="h100-sxm5")
+    assert str(refused.value) == "device='cuda' cannot be calibrated: torch sees no CUDA device here. Choose cpu, or install a CUDA build of torch."
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("thrifty.hardware.host.cuda_name", lambda: "Some GPU sm_90")
+    with pytest.raises(BadValue) as refused:
+        calibrate(device="cuda")
+    assert str(refused.value) == (
+        "device='cuda' needs the sheet of the same device, for its power and die. Name it with --like; list them with: thrifty hardware list"
+    )
+    with pytest.raises(BadValue) as refused:
+        calibrate(device="tpu")
+    assert str(refused.value) == "device='tpu' cannot be calibrated. Choose from: cpu, cuda."
+    with pytest.raises(BadFile) as missing:
+        load("this-machine-cuda")
+    assert str(missing.value) == (
+        "this-machine-cuda has no valid calibration. Make one (about half a minute): thrifty hardware calibrate --device cuda --like SHEET"
+    )

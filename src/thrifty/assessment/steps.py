@@ -16,7 +16,7 @@ from thrifty.cost.sustained import sustained_of
 from thrifty.errors import BadValue, CaptureError, MissingExtra, NoRoom
 from thrifty.footprint import pareto_front
 from thrifty.formats import get_format
-from thrifty.hardware import THIS_MACHINE, Device, Site, device_names, load_site
+from thrifty.hardware import THIS_CUDA, THIS_MACHINE, Device, Site, device_names, load_site
 from thrifty.hardware import load as load_device
 from thrifty.hardware.host import fingerprint
 from thrifty.levers import Estimate, Refusal, all_levers
@@ -33,6 +33,8 @@ RUNNING, PRICING = 0.4, 0.9
 """Shares of the whole at which the run and the prices begin."""
 ELSEWHERE_FORMAT: Final = "bf16"
 SWEPT: Final = {"batch": (1, 2, 4, 8, 16, 32, 64, 128, 256), "seq": (1, 16, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)}
+HERE: Final = {THIS_MACHINE: "cpu", THIS_CUDA: "cuda"}
+"""Devices that can really run the workload, and torch's names for them."""
 Progress = Callable[[str, float], None]
 
 
@@ -202,11 +204,12 @@ def _new_tokens(workload: Workload, point: Mapping[str, int]) -> int:
     return NEW_TOKENS if context is None or "seq" not in point else max(1, min(NEW_TOKENS, context - point["seq"]))
 
 
-def _run_here(workload: Workload, point: Mapping[str, int], format_name: str | None, tell: Progress) -> tuple[Run | None, str]:
-    """What this machine measures, or why it cannot."""
+def _run_here(workload: Workload, device: str, point: Mapping[str, int], format_name: str | None, tell: Progress) -> tuple[Run | None, str]:
+    """What this machine measures on torch's `device`, or why it cannot."""
     try:
         running = _stage(tell, "", RUNNING, PRICING)
-        return make_and_run(workload, point=point, format=format_name, new_tokens=_new_tokens(workload, point), seed=SEED, progress=running), ""
+        tokens = _new_tokens(workload, point)
+        return make_and_run(workload, point=point, format=format_name, device=device, new_tokens=tokens, seed=SEED, progress=running), ""
     except (NoRoom, MissingExtra, CaptureError) as reason:
         return None, str(reason)
     except BadValue as reason:
@@ -228,7 +231,7 @@ def _captured_like(run: Run, workload: Workload) -> Workload:
 
 
 def _job_on(device: Device, workload: Workload, run: Run | None, format_name: str | None) -> Job:
-    if device.name == THIS_MACHINE and run is not None:
+    if run is not None and HERE.get(device.name) == run.runnable.device:
         return Job.of(_captured_like(run, workload), new_tokens=run.new_tokens or 1)
     wanted = format_name or ("fp32" if device.kind == "cpu" and "bf16" not in device.peak_flops else ELSEWHERE_FORMAT)
     point = dict(run.point) if run is not None else {}
@@ -317,8 +320,8 @@ def assess(
     what = named.at(point) if point else named
     place = load_site(site or "world")
     devices = _find_devices(on, tell)
-    here = next((d for d in devices if d.name == THIS_MACHINE), None)
-    run, why_not = _run_here(what, point, chosen, tell) if here is not None else (None, "")
+    here = next((d for d in devices if d.name in HERE), None)  # the first of them is the one that runs
+    run, why_not = _run_here(what, HERE[here.name], point, chosen, tell) if here is not None else (None, "")
     tell("pricing", PRICING)
     cases = tuple(Case(job=_job_on(device, what, run, chosen), device=device, site=place) for device in devices)
     modelled = modelled_rates(cases[0])

@@ -11,10 +11,11 @@ Not known here: how fast anything runs (see `cost`), clocks and power states, pr
 """
 
 from thrifty.hardware.device import Calibration, Device, DeviceKind, Fact, Link, MemoryTier, Site, System, Tier
-from thrifty.hardware.library import THIS_MACHINE, device_names, load, load_site, load_system, site_names, system_names
+from thrifty.hardware.library import THIS_CUDA, THIS_MACHINE, device_names, load, load_site, load_system, site_names, system_names
 from thrifty.hardware.sources import Source, catalogue_sources
 
 __all__ = [
+    "THIS_CUDA",
     "THIS_MACHINE",
     "Calibration",
     "Device",

@@ -19,7 +19,8 @@ from thrifty.errors import BadFile
 from thrifty.hardware.device import Calibration, Device, MemoryTier
 
 CALIBRATION_SCHEMA: Final = 1
-NAME: Final = "this-machine"
+NAMES: Final = {"cpu": "this-machine", "cuda": "this-machine-cuda"}
+"""By torch device: the machine itself, and its first CUDA device."""
 
 
 def cpu_name() -> str:
@@ -40,9 +41,20 @@ def threads() -> int:
     return min(int(wanted), cores) if wanted.isdigit() and int(wanted) > 0 else cores
 
 
+def cuda_name() -> str:
+    """The name and compute capability of the first CUDA device; "absent" where torch sees none."""
+    try:
+        import torch
+    except ImportError:
+        return "absent"
+    if not torch.cuda.is_available():
+        return "absent"
+    return f"{torch.cuda.get_device_name(0)} sm_{''.join(map(str, torch.cuda.get_device_capability(0)))}"
+
+
 @functools.cache
-def fingerprint() -> Mapping[str, str]:
-    """What a calibration depends on."""
+def fingerprint(device: str = "cpu") -> Mapping[str, str]:
+    """What a calibration of "cpu" or "cuda" depends on."""
     import psutil
 
     def version(package: str) -> str:
@@ -54,25 +66,25 @@ def fingerprint() -> Mapping[str, str]:
     return {
         "cpu": cpu_name(), "machine": platform.machine(), "system": platform.system(), "threads": str(threads()), "cores": str(os.cpu_count()),
         "memory_gib": str(round(psutil.virtual_memory().total / 2**30)), "torch": version("torch"), "numpy": version("numpy"),
-        "transformers": version("transformers"), "schema": str(CALIBRATION_SCHEMA),
+        "transformers": version("transformers"), "schema": str(CALIBRATION_SCHEMA), **({"cuda": cuda_name()} if device == "cuda" else {}),
     }  # fmt: skip
 
 
-def calibration_path() -> Path:
+def calibration_path(device: str = "cpu") -> Path:
     """Where this machine's calibration is kept; the name carries the fingerprint."""
     import platformdirs
 
-    digest = hashlib.sha256(json.dumps(fingerprint(), sort_keys=True).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(json.dumps(dict(fingerprint(device)), sort_keys=True).encode()).hexdigest()[:16]
     return Path(platformdirs.user_cache_dir("thrifty")) / f"calibration-{digest}.json"
 
 
-def read_calibration(path: Path | None = None) -> dict[str, Any] | None:
+def read_calibration(device: str = "cpu") -> dict[str, Any] | None:
     """The calibration's content; None when there is none, or it is corrupt, of another schema, or of another machine (then it is made again)."""
     try:
-        content = json.loads((path or calibration_path()).read_text())
+        content = json.loads(calibration_path(device).read_text())
     except (OSError, ValueError):
         return None
-    if not isinstance(content, dict) or content.get("schema") != CALIBRATION_SCHEMA or content.get("fingerprint") != dict(fingerprint()):
+    if not isinstance(content, dict) or content.get("schema") != CALIBRATION_SCHEMA or content.get("fingerprint") != dict(fingerprint(device)):
         return None
     return content if isinstance(content.get("device"), dict) else None
 
@@ -105,7 +117,7 @@ def device_of(content: Mapping[str, Any], path: Path) -> Device:
     try:
         raw = content["device"]
         return Device(
-            name=NAME, title=str(raw["title"]), vendor=str(raw["vendor"]), kind="cpu", year=0,
+            name=NAMES[str(raw.get("torch_device", "cpu"))], title=str(raw["title"]), vendor=str(raw["vendor"]), kind=raw.get("kind", "cpu"), year=0,
             peak_flops={str(k): float(v) for k, v in raw["peak_flops"].items()}, vector_flops=float(raw["vector_flops"]),
             memory=tuple(_tier(tier) for tier in raw["memory"]),
             memory_technology=str(raw["memory_technology"]), tdp_w=float(raw["tdp_w"]), idle_w=float(raw["idle_w"]), truth="measured",
@@ -116,10 +128,10 @@ def device_of(content: Mapping[str, Any], path: Path) -> Device:
         raise BadFile(f"calibration '{path}' lacks or garbles {error}. Make it again: thrifty hardware calibrate") from error
 
 
-def this_machine() -> Device:
-    """This machine as a device. Raises BadFile when it has no valid calibration."""
-    path = calibration_path()
-    content = read_calibration(path)
+def this_machine(device: str = "cpu") -> Device:
+    """This machine ("cpu"), or its first CUDA device ("cuda"), as a device. Raises BadFile when it has no valid calibration."""
+    content = read_calibration(device)
     if content is None:
-        raise BadFile("this-machine has no valid calibration. Make one (about half a minute): thrifty hardware calibrate")
-    return device_of(content, path)
+        how = "thrifty hardware calibrate" + (" --device cuda --like SHEET" if device == "cuda" else "")
+        raise BadFile(f"{NAMES[device]} has no valid calibration. Make one (about half a minute): {how}")
+    return device_of(content, calibration_path(device))

@@ -17,6 +17,7 @@ from thrifty.hardware.sheets import read_device, read_site, read_system
 from thrifty.plugins import load_plugins
 
 THIS_MACHINE: Final = "this-machine"
+THIS_CUDA: Final = "this-machine-cuda"
 _LIST_DEVICES: Final = "thrifty hardware list"
 _LIST_SITES: Final = "thrifty hardware sites"
 _GROUP: Final = "thrifty.devices"
@@ -24,14 +25,15 @@ _Noun = TypeVar("_Noun", Device, System, Site)
 
 
 def load(name: str) -> Device:
-    """The device called `name`: ``this-machine`` (calibrated), a name of the catalogue, the path of your own ``.toml``, or one a package brings.
+    """The device called `name`: ``this-machine`` or ``this-machine-cuda`` (calibrated), a name of the catalogue, the path of your own ``.toml``, or
+    one that a package brings.
 
     Raises UnknownName with the nearest name, BadFile or BadSheet for a file that breaks a rule.
     """
-    if name == THIS_MACHINE:
+    if name in (THIS_MACHINE, THIS_CUDA):
         from thrifty.hardware.host import this_machine
 
-        return this_machine()
+        return this_machine("cpu" if name == THIS_MACHINE else "cuda")
     if _is_path(name):
         return read_device(Path(name))
     key = name.lower()

@@ -19,10 +19,12 @@ from typing import Any, Final
 import numpy as np
 import torch
 
+from thrifty.cost.energy import EnergyModel
 from thrifty.cost.sustained import Sustained
+from thrifty.errors import BadValue
 from thrifty.files import writing
-from thrifty.hardware.device import Device
-from thrifty.hardware.host import CALIBRATION_SCHEMA, calibration_path, cpu_name, device_of, fingerprint, read_calibration, threads
+from thrifty.hardware import Device, load
+from thrifty.hardware.host import CALIBRATION_SCHEMA, NAMES, calibration_path, cpu_name, device_of, fingerprint, read_calibration, threads
 from thrifty.measure import probes
 from thrifty.measure.timing import time_call
 
@@ -34,11 +36,12 @@ Progress = Callable[[str, float], None]
 class _Spread:
     """Collects the spread of every measurement."""
 
-    def __init__(self) -> None:
+    def __init__(self, wait: Callable[[], object] | None = None) -> None:
         self.seen: list[float] = []
+        self._wait = wait
 
     def seconds(self, call: Callable[[], object], *, budget_s: float = 0.02, least: int = 3) -> float:
-        timed = time_call(call, budget_s=budget_s, least=least)
+        timed = time_call(call, budget_s=budget_s, least=least, wait=self._wait)
         self.seen.append(timed.spread)
         return timed.quick
 
@@ -154,15 +157,24 @@ def _host(content: dict[str, Any], spread: _Spread) -> dict[str, float]:
     return host
 
 
-def _device(content: Mapping[str, Any], bandwidth: Mapping[str, float]) -> dict[str, Any]:
-    """The machine as a device: peaks are the best that was seen."""
+def _device(content: Mapping[str, Any], bandwidth: Mapping[str, float], like: Device | None) -> dict[str, Any]:
+    """The machine as a device: peaks are the best that was seen. `like`: the sheet that says of a CUDA device what cannot be timed."""
+    peaks = {name: float(np.nanmax(content["linear"][name]["flops_per_s"])) for name in FORMATS}
+    curve = content["curves"]["fp32"]["addcmul"]
+    vector = max(3 * size / 12 / seconds for size, seconds in zip(curve["bytes"], curve["seconds"], strict=True))
+    if like is not None:
+        properties = torch.cuda.get_device_properties(0)
+        return {
+            "torch_device": "cuda", "kind": "gpu", "title": f"this machine's {properties.name}", "vendor": like.vendor, "peak_flops": peaks,
+            "vector_flops": vector, "memory_technology": like.memory_technology, "tdp_w": like.tdp_w,
+            "idle_w": like.idle_w if like.idle_w is not None else EnergyModel.of(like).idle_w, "die_area_mm2": like.die_area_mm2,
+            "process_node_nm": like.process_node_nm, "notes": [f"power, die and process are those of the sheet '{like.name}'"],
+            "memory": [{"name": "vram", "capacity_bytes": properties.total_memory, "bandwidth_bytes_per_s": max(bandwidth.values())}],
+        }  # fmt: skip
     import psutil
 
     from thrifty.hardware.host_power import host_watts
 
-    peaks = {name: float(np.nanmax(content["linear"][name]["flops_per_s"])) for name in FORMATS}
-    curve = content["curves"]["fp32"]["addcmul"]
-    vector = max(3 * size / 12 / seconds for size, seconds in zip(curve["bytes"], curve["seconds"], strict=True))
     watts = host_watts()
     return {
         "title": f"this machine: {cpu_name()}, {threads()} threads", "vendor": cpu_name().split()[0], "peak_flops": peaks, "vector_flops": vector,
@@ -172,8 +184,10 @@ def _device(content: Mapping[str, Any], bandwidth: Mapping[str, float]) -> dict[
 
 
 def _bandwidth(spread: _Spread) -> dict[str, float]:
-    """Bytes per second of reading one large array, by threads."""
+    """Bytes per second of reading one large array, by threads of the host (on a CUDA device they make no difference)."""
     x = torch.ones(64 * 2**20 // 4)
+    if x.device.type == "cuda":
+        return {"all": x.numel() * 4 / spread.seconds(lambda: x.sum(), budget_s=0.15)}
     found, every = {}, torch.get_num_threads()
     for count in sorted({1, every}):
         torch.set_num_threads(count)
@@ -182,23 +196,39 @@ def _bandwidth(spread: _Spread) -> dict[str, float]:
     return found
 
 
-def calibrate(*, force: bool = False, progress: Progress | None = None) -> Device:
-    """This machine as a device: from the cache where a valid calibration is there and not `force`, else measured now and kept.
+def _sheet_of_cuda(like: str | None) -> Device:
+    """The sheet that stands for the CUDA device. Raises BadValue where there is no device, or no sheet was named."""
+    if not torch.cuda.is_available():
+        raise BadValue("device='cuda' cannot be calibrated: torch sees no CUDA device here. Choose cpu, or install a CUDA build of torch.")
+    if like is None:
+        raise BadValue("device='cuda' needs the sheet of the same device, for its power and die. Name it with --like; list them with: thrifty hardware list")
+    return load(like)
 
-    Raises CannotWrite when the cache cannot be written.
+
+def calibrate(*, device: str = "cpu", like: str | None = None, force: bool = False, progress: Progress | None = None) -> Device:
+    """This machine ("cpu"), or its first CUDA device ("cuda"), as a device: from the cache where a valid calibration is there and not `force`, else
+    measured now and kept.
+
+    like : the catalogue's sheet of the CUDA device, for its power, die and process, which no clock tells
+    Raises BadValue without a CUDA device or its sheet, CannotWrite when the cache cannot be written.
     """
-    path = calibration_path()
-    cached = None if force else read_calibration(path)
+    if device not in NAMES:
+        raise BadValue(f"device='{device}' cannot be calibrated. Choose from: {', '.join(NAMES)}.")
+    path = calibration_path(device)
+    cached = None if force else read_calibration(device)
     if cached is not None:
         try:
             Sustained.read(cached)
             return device_of(cached, path)
         except Exception:
             pass
+    sheet = _sheet_of_cuda(like) if device == "cuda" else None
     tell = progress or (lambda what, share: None)
-    spread, start, done = _Spread(), time.perf_counter(), 0.0
-    content: dict[str, Any] = {"schema": CALIBRATION_SCHEMA, "fingerprint": dict(fingerprint()), "made_at": datetime.now(UTC).isoformat(timespec="seconds")}
-    with torch.inference_mode(False), torch.no_grad():
+    spread, start, done = _Spread(torch.cuda.synchronize if device == "cuda" else None), time.perf_counter(), 0.0
+    content: dict[str, Any] = {
+        "schema": CALIBRATION_SCHEMA, "fingerprint": dict(fingerprint(device)), "made_at": datetime.now(UTC).isoformat(timespec="seconds")
+    }  # fmt: skip
+    with torch.device(device), torch.inference_mode(False), torch.no_grad():
         bandwidth = _bandwidth(spread)
         for part in (_matrices, _convolutions, _attention, _streams):
             for what, share, key, value in part(spread):
@@ -207,7 +237,7 @@ def calibrate(*, force: bool = False, progress: Progress | None = None) -> Devic
                 if key:
                     content[key] = value
         _host(content, spread)
-    content["device"] = _device(content, bandwidth)
+    content["device"] = _device(content, bandwidth, sheet)
     content["spread"] = {"median": float(np.median(spread.seen)), "p90": float(np.quantile(spread.seen, 0.9)), "measurements": len(spread.seen)}
     content["seconds"] = time.perf_counter() - start
     with writing(path) as file:

@@ -60,26 +60,28 @@ def validate_energy_command(as_json: Json = False) -> None:
 
 
 def calibrate(
-    force: Annotated[bool, typer.Option("--force", help="Measure again even where a valid calibration is there.")] = False, as_json: Json = False
+    device: Annotated[str, typer.Option(metavar="cpu|cuda", help="The machine itself, or its first CUDA device.")] = "cpu",
+    like: Annotated[str | None, typer.Option(metavar="SHEET", help="The catalogue's sheet of the CUDA device, for its power and die.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Measure again even where a valid calibration is there.")] = False, as_json: Json = False,
 ) -> None:
     """Find what this machine sustains (about half a minute) and keep it in the user's cache."""
     from thrifty.measure import calibration
 
     with showing() as tell:
-        device = calibration.calibrate(force=force, progress=tell)
-    assert device.calibration is not None
-    content: dict[str, Any] = dict(device.calibration.content)
+        made = calibration.calibrate(device=device, like=like, force=force, progress=tell)
+    assert made.calibration is not None
+    content: dict[str, Any] = dict(made.calibration.content)
     if as_json:
-        typer.echo(json.dumps(content | {"path": device.calibration.path}, allow_nan=False, ensure_ascii=False))
+        typer.echo(json.dumps(content | {"path": made.calibration.path}, allow_nan=False, ensure_ascii=False))
         return
-    typer.echo(device.title)
-    for name, peak in device.peak_flops.items():
+    typer.echo(made.title)
+    for name, peak in made.peak_flops.items():
         typer.echo(f"  {name:5} {show(peak, 'FLOP/s'):>14}   best of its matrix products")
-    typer.echo(f"  {'ram':5} {show(device.bandwidth_bytes_per_s, 'B/s'):>14}   reading one large array")
+    typer.echo(f"  {made.memory[0].name:5} {show(made.bandwidth_bytes_per_s, 'B/s'):>14}   reading one large array")
     spread, host = content["spread"], content["host"]
     typer.echo(
         f"  a view {show(host['view_s'], 's')}, a module call {show(host['call_s'], 's')}, an autograd node {show(host['backward_s'], 's')}\n"
         f"  {spread['measurements']} measurements in {content['seconds']:.0f} s, "
         f"spread {spread['median']:.0%} (median) and {spread['p90']:.0%} (90th percentile)\n"
-        f"  kept in {device.calibration.path}"
+        f"  kept in {made.calibration.path}"
     )

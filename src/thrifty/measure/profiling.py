@@ -21,7 +21,7 @@ import torch
 
 from thrifty.errors import BadValue
 from thrifty.workload import Kind, OperatorTable
-from thrifty.workload.tracing import Recording, Tape, recording
+from thrifty.workload.tracing import Recording, Tape, clock_of, recording
 
 EVERY: Final = 8
 
@@ -75,7 +75,8 @@ class StepSampler:
     def __init__(self, module: torch.nn.Module, *, every: int = EVERY, probe_s: float = 0.0) -> None:
         if every < 1:
             raise BadValue(f"every={every} is below 1. Choose a whole number from 1 up.")
-        self._module, self._every, self._probe_s = module, every, probe_s
+        self._module, self._every, self._clock = module, every, clock_of(module)
+        self._probe_s = probe_s if self._clock.on_host else 0.0  # a device that runs behind the host does not wait for the recorder
         self._plain: dict[str, list[float]] = {}
         self._tapes: dict[str, list[tuple[Tape, float]]] = {}
         self._recorded: dict[str, list[tuple[Recording, float]]] = {}
@@ -92,8 +93,10 @@ class StepSampler:
     def step(self, name: str, index: int, inputs: Any = (), optimizer: torch.optim.Optimizer | None = None) -> Iterator[None]:
         """Around the `index`-th step called `name`: timed as a whole, or instrumented where it is its turn."""
         if not self.samples(index):
+            self._clock.wait()
             start = time.perf_counter()
             yield
+            self._clock.wait()
             self._plain.setdefault(name, []).append(time.perf_counter() - start)
             return
         begin = time.perf_counter()

@@ -130,17 +130,19 @@ def _run_forward(runnable: Runnable, point: dict[str, int], sampler: StepSampler
 
 
 def make_and_run(
-    workload: Workload, *, point: Mapping[str, int], format: str | None = None, new_tokens: int = 48, seed: int = 0, progress: Progress | None = None,
+    workload: Workload, *, point: Mapping[str, int], format: str | None = None, device: str = "cpu", new_tokens: int = 48, seed: int = 0,
+    progress: Progress | None = None,
 ) -> Run:  # fmt: skip
-    """Build what `workload` names, with its real weights where they are on this machine, and run it; in fp32 unless `format` says otherwise.
+    """Build what `workload` names, with its real weights where they are on this machine, and run it on torch's `device`.
 
+    format : of the numbers; fp32 unless told otherwise
     Raises NoRoom where it does not fit in the memory that is free, BadValue where there is no torch module of it, MissingExtra without torch.
     """
     source = workload.source
     what = source if isinstance(source, (TorchSource, CallableSource)) else torch_source(get_entry(workload.name))
     if progress:
         progress("loading the model", 0.0)
-    runnable = make_runnable(what, format=format or "fp32", seed=seed)
+    runnable = make_runnable(what, device=device, format=format or "fp32", seed=seed)
     answers = runnable.blueprint is not None and runnable.blueprint.kind == "lm"  # a language model without a length answers the fixed prompts
     sizes = dict(point) if answers else {**workload.point, **point}
     return run(runnable, point=sizes, new_tokens=new_tokens, progress=progress)

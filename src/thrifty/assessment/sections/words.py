@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from thrifty.cost import Case, Priced
 from thrifty.footprint import Interval
-from thrifty.hardware import THIS_MACHINE
+from thrifty.hardware import THIS_CUDA, THIS_MACHINE
 from thrifty.report import Cell, Column, Number, number_text
 from thrifty.report.numbers import scale_of
 
@@ -76,7 +76,7 @@ def listed(words: Iterable[str]) -> str:
 
 def device_label(case: Case) -> str:
     """The device, with what it runs in where that is not obvious from the page."""
-    return "this machine" if case.device.name == THIS_MACHINE else case.device.name
+    return {THIS_MACHINE: "this machine", THIS_CUDA: "this machine's GPU"}.get(case.device.name, case.device.name)
 
 
 def step_name(priced: Priced) -> str:

@@ -7,7 +7,6 @@ Backward is an autograd function of ours, so its row appears when and where auto
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import FunctionType
@@ -75,18 +74,18 @@ class _Attention(torch.autograd.Function):  # type: ignore[misc]
             shape_of = _shape_like_q(q, k, v)
             if _is_real(q):
                 with torch._C._DisableTorchDispatch(), torch.enable_grad():
-                    start = time.perf_counter()
+                    start = recorder.tick()
                     inner = [t.detach().requires_grad_(t.is_floating_point()) for t in operands]
                     ctx.inner_out = _SDPA(inner[0], inner[1], inner[2], inner[3] if mask is not None else None, **keywords)
-                    seconds = time.perf_counter() - start
+                    mark = recorder.tock(start)
                 ctx.inner = inner
                 out = _in_fused_layout(ctx.inner_out.detach(), shape_of, v.shape[-1])
             else:
-                seconds = 0.0
+                mark = 0.0
                 out = _like_fused(shape_of, v.shape[-1])
             # What a fused kernel keeps for its backward: the output and one log-sum-exp a query and head.
             log_sum_exp = q.new_empty(shape_of.shape[:-1], dtype=torch.float32)
-        record_forward(recorder, keywords, q, k, v, mask, out, log_sum_exp, seconds)
+        record_forward(recorder, keywords, q, k, v, mask, out, log_sum_exp, mark)
         ctx.save_for_backward(q, k, v, out, log_sum_exp, *operands[3:])
         return out
 
@@ -102,14 +101,14 @@ class _Attention(torch.autograd.Function):  # type: ignore[misc]
         place = recorder.place()  # before the inner engine run below takes over as the current one
         masks = [m for m in rest if ctx.needs_input_grad[5]]
         wanted = [q, k, v, *masks]
-        seconds = 0.0
+        mark: Any = 0.0
         with recorder.silence():
             if _is_real(q):
                 again = torch._C._autograd._get_current_graph_task_keep_graph()
                 with torch._C._DisableTorchDispatch():
-                    start = time.perf_counter()
+                    start = recorder.tick()
                     found = torch.autograd.grad(ctx.inner_out, ctx.inner[: len(wanted)], grad, retain_graph=again)
-                    seconds = time.perf_counter() - start
+                    mark = recorder.tock(start)
                 found = tuple(_in_fused_layout(g, t, t.shape[-1]) for g, t in zip(found[:3], wanted[:3], strict=True)) + found[3:]
                 if not again:
                     ctx.inner = ctx.inner_out = None
@@ -118,7 +117,7 @@ class _Attention(torch.autograd.Function):  # type: ignore[misc]
         cost = attention_cost(q.shape, k.shape, v.shape, causal=bool(ctx.keywords.get("is_causal")), masked=bool(rest), backward=True)
         reads = _reads(recorder, Role.ACTIVATION, (grad, q, k, v, out, log_sum_exp, *rest))
         writes = [(recorder.register(t, Role.ACTIVATION), touched(t)) for t in found]
-        recorder.add("attention_backward", cost, reads, writes, format_of(q.dtype), seconds, place)
+        recorder.add("attention_backward", cost, reads, writes, format_of(q.dtype), mark, place)
         return (None, None, *found, *([None] * (4 - len(found))))
 
 
@@ -138,13 +137,13 @@ def _reads(recorder: Recorder, role: Role, tensors: Iterable[torch.Tensor | None
 
 def record_forward(
     recorder: Recorder, keywords: dict[str, Any], q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor | None, out: torch.Tensor,
-    log_sum_exp: torch.Tensor | None, seconds: float,
+    log_sum_exp: torch.Tensor | None, mark: Any,
 ) -> None:  # fmt: skip
     """One row for one forward attention call."""
     cost = attention_cost(q.shape, k.shape, v.shape, causal=bool(keywords.get("is_causal")), masked=mask is not None, backward=False)
     reads = _reads(recorder, Role.INPUT, (q, k, v, mask))
     writes = [(recorder.register(t, Role.ACTIVATION), touched(t)) for t in (out, log_sum_exp) if t is not None]
-    recorder.add("attention", cost, reads, writes, format_of(q.dtype), seconds)
+    recorder.add("attention", cost, reads, writes, format_of(q.dtype), mark)
 
 
 class AttentionMode(TorchFunctionMode):  # type: ignore[misc]
@@ -186,14 +185,14 @@ class AttentionMode(TorchFunctionMode):  # type: ignore[misc]
             shape_of = _shape_like_q(query, key, value)
             if _is_real(query):
                 with torch._C._DisableTorchDispatch():  # the plain run knows no modes either
-                    start = time.perf_counter()
+                    start = recorder.tick()
                     out = _SDPA(query, key, value, attn_mask, **keywords)
-                    seconds = time.perf_counter() - start
+                    mark = recorder.tock(start)
                 out = _in_fused_layout(out, shape_of, value.shape[-1])
             else:
-                seconds = 0.0
+                mark = 0.0
                 out = _like_fused(shape_of, value.shape[-1])
-        record_forward(recorder, keywords, query, key, value, attn_mask, out, None, seconds)
+        record_forward(recorder, keywords, query, key, value, attn_mask, out, None, mark)
         return out
 
 

@@ -16,6 +16,7 @@ from thrifty.errors import CaptureError
 from thrifty.workload.builder import TableBuilder
 from thrifty.workload.table import Kind, Phase, Role
 from thrifty.workload.tracing import rules_elementwise, rules_matrix, rules_shape
+from thrifty.workload.tracing.clocks import HostClock
 from thrifty.workload.tracing.modules import OUTSIDE, ModuleStack, Place
 from thrifty.workload.tracing.rules import Cost, Operator, format_of, touched, understand
 
@@ -28,23 +29,29 @@ _NO_KEYWORDS: dict[str, Any] = {}
 class Recorder(TorchDispatchMode):  # type: ignore[misc]
     """The dispatch mode. Use `record`, which opens it with everything around it."""
 
-    def __init__(self, stack: ModuleStack, *, clock: bool = False) -> None:
+    def __init__(self, stack: ModuleStack, *, clock: HostClock | None = None) -> None:
         super().__init__()
         self.builder = TableBuilder()
         self.stack = stack
         self.muted = False
         self.optimizing = False
         self.dispatches = 0
-        self.seconds: list[float] = []
-        self.view_seconds = 0.0
+        self.marks: list[Any] = []
+        self.view_marks: list[Any] = []
         self.own_seconds = 0.0
-        self.clocked = clock
+        self.clock = clock
         self.call_numbers: list[int] = []
         self._inside = 0.0
         self._views = 0
         self._storages: dict[int, int] = {}
         self._watched: dict[int, Any] = {}
         self._place_of_node: dict[int, Place] = {}
+
+    def tick(self) -> Any:
+        return self.clock.tick() if self.clock is not None else 0.0
+
+    def tock(self, start: Any) -> Any:
+        return self.clock.tock(start) if self.clock is not None else 0.0
 
     @contextmanager
     def silence(self) -> Iterator[None]:
@@ -98,7 +105,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
         self._place_of_node.setdefault(torch.autograd._get_sequence_nr() - 1, self.stack.here)
 
     def add(
-        self, name: str, cost: Cost, reads: list[tuple[int, int]], writes: list[tuple[int, int]], format_name: str, seconds: float = 0.0,
+        self, name: str, cost: Cost, reads: list[tuple[int, int]], writes: list[tuple[int, int]], format_name: str, mark: Any = 0.0,
         place: tuple[Phase, Place] | None = None,
     ) -> None:  # fmt: skip
         """Append a row; the views and module calls since the last one go with it."""
@@ -111,11 +118,11 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
         self.call_numbers.append(call)
         self._views = 0
         self.stack.calls = 0
-        if self.clocked:
-            self.seconds.append(seconds)
+        if self.clock is not None:
+            self.marks.append(mark)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
-        if not self.clocked:
+        if self.clock is None or not self.clock.on_host:
             return self._dispatch(func, types, args, kwargs or _NO_KEYWORDS)
         # In a real run caches are cold between kernels, and recording takes longer than in a loop of small calls: it is timed here, each time.
         outer, self._inside, start = self._inside, 0.0, time.perf_counter()
@@ -140,35 +147,35 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
             with self:
                 return func._op_dk(torch._C.DispatchKey.CompositeImplicitAutograd, *args, **kwargs)
         self.dispatches += 1
-        seconds = 0.0
-        if self.clocked:
-            start = time.perf_counter()
+        mark: Any = 0.0
+        if self.clock is not None:
+            start = self.clock.tick()
             out = func(*args, **kwargs)
-            seconds = time.perf_counter() - start
-            self._inside += seconds
+            mark = self.clock.tock(start)
+            self._inside += mark if self.clock.on_host else 0.0
         else:
             out = func(*args, **kwargs)
         if operator.view:
             self._views += 1
-            self.view_seconds += seconds
+            self.view_marks.append(mark)
             if torch.is_grad_enabled():
                 self.note_node()
             return out
         if operator.free:
             self._views += 1
-            self.view_seconds += seconds
+            self.view_marks.append(mark)
             if isinstance(out, torch.Tensor):
                 index = self.register(out, Role.ACTIVATION)
                 if operator.written:  # resize_, set_
                     self.builder.resize(index, out.untyped_storage().nbytes())
             return out
         try:
-            self._count(operator, args, kwargs, out, seconds)
+            self._count(operator, args, kwargs, out, mark)
         except (RuntimeError, NotImplementedError) as error:
             raise _refusal(operator.name, (*args, *kwargs.values(), out)) or error from error
         return out
 
-    def _count(self, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, seconds: float) -> None:
+    def _count(self, operator: Operator, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any, mark: Any) -> None:
         cost = operator.rule(args, kwargs, out) if operator.rule is not None else Cost(Kind.UNKNOWN, (1, 0, 0, 0))
         reads: list[tuple[int, int]] = []
         writes: list[tuple[int, int]] = []
@@ -209,7 +216,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
         if operator.results:
             made = self._outputs(out if cost.results is None else out[: cost.results], writes)
             dtype = dtype or made
-        self.add(operator.name, cost, reads, writes, format_of(dtype) if dtype is not None else "int64", seconds)
+        self.add(operator.name, cost, reads, writes, format_of(dtype) if dtype is not None else "int64", mark)
 
     def _outputs(self, out: Any, writes: list[tuple[int, int]]) -> torch.dtype | None:
         if isinstance(out, torch.Tensor):

@@ -16,6 +16,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 from thrifty.workload.table import OperatorTable, Role
 from thrifty.workload.tracing.attention import AttentionMode, attention_replaced
+from thrifty.workload.tracing.clocks import clock_of
 from thrifty.workload.tracing.composites import join_norms
 from thrifty.workload.tracing.eager_attention import mark_eager_attention
 from thrifty.workload.tracing.modules import ModuleStack
@@ -95,11 +96,13 @@ class Tape:
         for tensor in _state(self._optimizer):
             recorder.relabel(tensor, Role.OPTIMIZER)
         recorder.builder.hold_living()
-        seconds = np.array(recorder.seconds) if recorder.clocked else None
+        clock = recorder.clock
+        seconds = clock.seconds(recorder.marks) if clock is not None else None
         table, seconds = join_norms(recorder.builder.build(), recorder.call_numbers, recorder.stack.leaves, seconds)
         table = mark_eager_attention(table)
+        in_views = float(clock.seconds(recorder.view_marks).sum()) if clock is not None else 0.0
         return Recording(
-            table=table, result=result, seconds=seconds, view_seconds=recorder.view_seconds, total_seconds=self.total_seconds,
+            table=table, result=result, seconds=seconds, view_seconds=in_views, total_seconds=self.total_seconds,
             own_seconds=recorder.own_seconds, dispatches=recorder.dispatches,
         )  # fmt: skip
 
@@ -132,7 +135,7 @@ def recording(
     clock     : also time every row; for real tensors only
     The module and torch are left as they were, whatever happens inside.
     """
-    recorder = Recorder(ModuleStack(module), clock=clock)
+    recorder = Recorder(ModuleStack(module), clock=clock_of(module) if clock else None)
     _register_residents(recorder, module, inputs, optimizer)
     tape = Tape(recorder, module, inputs, optimizer)
     with ExitStack() as open_things:
@@ -143,8 +146,12 @@ def recording(
         if clock:
             open_things.enter_context(_garbage_collector_off())
         open_things.enter_context(recorder)
+        if recorder.clock is not None:
+            recorder.clock.wait()
         start = time.perf_counter()
         yield tape
+        if recorder.clock is not None:
+            recorder.clock.wait()
         tape.total_seconds = time.perf_counter() - start
 
 
