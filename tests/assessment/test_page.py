@@ -11,10 +11,10 @@ import pytest
 
 from thrifty.assessment import Assessment
 from thrifty.assessment.page import page_of
+from thrifty.assessment.result import bound_changes
 from thrifty.assessment.sections import closeness, roofline, sizes, spending
 from thrifty.assessment.sections.words import ends, in_one_unit
 from thrifty.assessment.side_by_side import ClassError
-from thrifty.assessment.steps import bound_changes
 from thrifty.footprint import Interval
 from thrifty.hardware import host
 from thrifty.report import Bullets, Chart, Code, Facts, Note, Number, Page, Roof, Section, Table, Text, to_html, to_json

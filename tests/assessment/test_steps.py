@@ -12,7 +12,8 @@ from tests.assessment.cases import calibrated, write_module
 from tests.cost.tables import little
 
 from thrifty.assessment import Assessment, assess
-from thrifty.assessment.steps import Progress, _times
+from thrifty.assessment.result import _times
+from thrifty.assessment.steps import Progress
 from thrifty.errors import BadValue, NoRoom, UnknownName
 from thrifty.hardware import Device, device_names
 from thrifty.quantities import show

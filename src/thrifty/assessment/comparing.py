@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from thrifty.assessment.result import SCHEMA
 from thrifty.errors import BadFile
 from thrifty.quantities import show
 
@@ -105,8 +106,6 @@ def compare(before: str | os.PathLike[str], after: str | os.PathLike[str]) -> Co
 
 def read_report(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The content of a report.json. Raises BadFile for what is none."""
-    from thrifty.assessment.steps import SCHEMA
-
     name = os.fspath(path)
     try:
         content = json.loads(Path(path).read_bytes())

@@ -15,7 +15,7 @@ from thrifty.workload import Kind, OperatorTable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from thrifty.assessment.steps import Assessment
+    from thrifty.assessment.result import Assessment
     from thrifty.cost.columns import Floats
 
 NAMES: Final = ("report.html", "report.json", "trace.json")

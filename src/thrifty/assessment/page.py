@@ -21,7 +21,7 @@ from thrifty.report import Page, Section
 from thrifty.version import __version__
 
 if TYPE_CHECKING:
-    from thrifty.assessment.steps import Assessment
+    from thrifty.assessment.result import Assessment
 
 
 def page_of(assessment: Assessment) -> Page:

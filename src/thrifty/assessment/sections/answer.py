@@ -9,7 +9,7 @@ from thrifty.quantities import show
 from thrifty.report import Block, Code, Note, Number, Section, Text
 
 if TYPE_CHECKING:
-    from thrifty.assessment.steps import Assessment
+    from thrifty.assessment.result import Assessment
 
 MANY: Final = 1e4
 """Rates from here on are written in thousands."""

@@ -9,7 +9,7 @@ from thrifty.hardware.host import read_validation
 from thrifty.report import Block, Cell, Column, Note, Section, Table, Text
 
 if TYPE_CHECKING:
-    from thrifty.assessment.steps import Assessment
+    from thrifty.assessment.result import Assessment
 
 LARGE_ERROR: Final = 0.25
 LARGE_SHARE: Final = 0.10

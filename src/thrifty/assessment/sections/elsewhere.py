@@ -12,7 +12,7 @@ from thrifty.report import Block, Cell, Chart, Column, Note, Section, Table, Tex
 from thrifty.report.numbers import middle, scale_of
 
 if TYPE_CHECKING:
-    from thrifty.assessment.steps import Assessment
+    from thrifty.assessment.result import Assessment
 
 
 NAMED_AT_MOST: Final = 12

@@ -13,7 +13,7 @@ from thrifty.hardware.device import Fact
 from thrifty.report import Block, Bullets, Cell, Column, Facts, Number, Section, Table, Text
 
 if TYPE_CHECKING:
-    from thrifty.assessment.steps import Assessment
+    from thrifty.assessment.result import Assessment
 
 def section(a: Assessment) -> Section:
     case = a.case

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from thrifty.report import Block, Bullets, Cell, Chart, Code, Column, Note, Section, Table, Text
 
 if TYPE_CHECKING:
-    from thrifty.assessment.steps import Assessment
+    from thrifty.assessment.result import Assessment
 
 WHAT: Final = ("time", "energy", "carbon", "money")
 DRAWN: Final = 6

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from thrifty.assessment.result import SEED, Assessment
 from thrifty.assessment.sections.words import given, measured, sizes
 from thrifty.cost.carbon import CarbonModel
 from thrifty.cost.facts import load_facts, load_sources
@@ -14,13 +15,8 @@ from thrifty.hardware import catalogue_sources
 from thrifty.report import Number, Source
 from thrifty.version import __version__
 
-if TYPE_CHECKING:
-    from thrifty.assessment.steps import Assessment
-
 
 def facts(a: Assessment) -> dict[str, Number | str]:
-    from thrifty.assessment.steps import SEED
-
     case, first = a.case, a.case.priced[0]
     found: dict[str, Number | str] = {
         "Workload": f"{a.workload.name} ({a.workload.origin})" if a.workload.origin else a.workload.name,

@@ -9,7 +9,7 @@ from thrifty.quantities import show
 from thrifty.report import Block, Cell, Chart, Column, Facts, Number, Section, Text
 
 if TYPE_CHECKING:
-    from thrifty.assessment.steps import Assessment
+    from thrifty.assessment.result import Assessment
 
 
 def section(a: Assessment) -> Section:

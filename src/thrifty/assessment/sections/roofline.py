@@ -11,7 +11,7 @@ from thrifty.report import Cell, Chart, Column, Number, Roof, Section, Text
 from thrifty.workload import Kind, OperatorTable
 
 if TYPE_CHECKING:
-    from thrifty.assessment.steps import Assessment
+    from thrifty.assessment.result import Assessment
 
 
 def section(a: Assessment) -> Section | None:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from thrifty.assessment.result import Assessment, bound_changes
 from thrifty.assessment.sections.words import device_label, step_name
 from thrifty.cost.roofline import BOUNDS
 from thrifty.quantities import show
 from thrifty.report import Block, Bullets, Cell, Chart, Column, Section, Text
 
-if TYPE_CHECKING:
-    from thrifty.assessment.steps import Assessment
-
 
 def section(a: Assessment) -> Section | None:
     """None where the workload cannot be moved to other sizes, or has none."""
-    from thrifty.assessment.steps import bound_changes
-
     swept = a.swept
     if swept is None or not swept.points or len(swept.memory_bytes_P) < 2:
         return None

@@ -8,7 +8,7 @@ from thrifty.assessment.sections.words import columns_by_key, device_label, in_o
 from thrifty.report import Block, Cell, Chart, Column, Note, Section, Table
 
 if TYPE_CHECKING:
-    from thrifty.assessment.steps import Assessment
+    from thrifty.assessment.result import Assessment
 
 MODULES: Final = 10
 SEEN: Final = "measured here"
