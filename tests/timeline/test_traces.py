@@ -104,7 +104,7 @@ def test_what_torch_profiler_writes_is_read(tmp_path: Path) -> None:
     ("content", "message"),
     [
         (b"{", "'{path}' is no Chrome trace: it is not whole JSON. Write it again."),
-        (gzip.compress(b"[]")[:12], "'{path}' is no Chrome trace: it is not whole JSON. Write it again."),
+        (gzip.compress(b"[]", mtime=0)[:12], "'{path}' is no Chrome trace: it is not whole JSON. Write it again."),
         (b"\xff\xfe\x00", "'{path}' is no Chrome trace: it is not whole JSON. Write it again."),
         (b"{}", "'{path}' is no Chrome trace: it has no list of 'traceEvents'. Give a file that a tracer wrote."),
         (b"[1]", "'{path}' is no Chrome trace: it has no list of 'traceEvents'. Give a file that a tracer wrote."),
