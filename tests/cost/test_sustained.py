@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.cost.tables import LAYERS, little
 
-from thrifty.cost.columns import Columns
+from thrifty.cost.columns import CACHE_BYTES, Columns
 from thrifty.cost.sustained import SCHEMA, Curve, Surface, Sustained
 from thrifty.errors import BadFile
 from thrifty.workload import Kind
@@ -28,7 +28,7 @@ def content() -> dict[str, Any]:
         "schema": SCHEMA, "linear": {"fp32": linear, "bf16": linear}, "bmm": {"fp32": {"axes": {"batch": [1, 9], **linear["axes"]}, **twice}},
         "conv": {"fp32": {"axes": {"taps": [1, 9], **linear["axes"]}, **twice}},
         "attention": attention, "attention_causal": attention, "attention_backward": attention,
-        "curves": {"fp32": {"add": curve, "norm": curve}}, "host": {"view_s": 1e-6, "call_s": 5e-6, "backward_s": 3e-6, "floor_s": 1e-6},
+        "curves": {"fp32": {"add": curve, "norm": curve}}, "host": {"view_s": 1e-6, "call_s": 5e-6, "call_hot_s": 2e-6, "backward_s": 3e-6, "floor_s": 1e-6},
     }  # fmt: skip
 
 
@@ -51,8 +51,22 @@ def test_formula_rows_of_a_little_transformer() -> None:
     assert seconds[0] == pytest.approx(columns.flops_matrix[0] / (1e9 * 256**0.5 * 64**0.25 * 64**0.125))
     assert seconds[1] == pytest.approx(columns.flops_matrix[1] / (1e9 * 256**0.5 * 256**0.1))
     assert seconds[2] == pytest.approx(columns.bytes_moved[2] * 1e-8, rel=1e-9)
-    host = sustained.host_seconds(columns)
-    assert host.sum() == pytest.approx(LAYERS * (2 * 1e-6 + 5e-6))
+    host = sustained.host_seconds(columns)  # all of it stays in the caches
+    assert host.sum() == pytest.approx(LAYERS * (2 * 1e-6 + 2e-6))
+
+
+def test_formula_a_step_beyond_the_caches_pays_more_for_its_calls_and_reads_cold() -> None:
+    columns = Columns.of(little(batch=64, seq=4096).table)
+    sustained = Sustained.read(content())
+    assert columns.bytes_moved.sum() > CACHE_BYTES
+    assert sustained.host_seconds(columns).sum() == pytest.approx(LAYERS * (2 * 1e-6 + 5e-6))
+    size = 64 * 4096 * 64 * 2
+    assert columns.bytes_cold[0] == size + 64 * 64 * 2  # the input and the weight were last touched a step ago
+    assert columns.bytes_cold[1] == columns.bytes_cold[2] == 0  # made just before; what no cache holds is slow on the curve itself
+    assert columns.bytes_cold[3] == 64 * 64 * 2  # the next layer's weight alone
+    small = Columns.of(little(batch=1, seq=16).table)
+    assert not small.bytes_cold.any()
+    assert small.hot.all()
 
 
 def test_an_operator_without_a_curve_takes_its_kind_s_then_addition_s() -> None:

@@ -1,4 +1,4 @@
-"""Matrix FLOPs of the whole catalogue against torch's own counter on meta tensors: forward here, forward and backward among the slow tests.
+"""Matrix FLOPs of the whole catalogue against torch's own counter on meta tensors, where it takes attention apart: forward, and with backward.
 
 The counter has no rule for grouped expert products, so mixtures of experts are counted in their batched form, which multiplies the same rows.
 """
@@ -46,7 +46,6 @@ def test_peer_forward_flops_of_the_catalogue(name: str) -> None:
     assert workload.table.totals()["flops_matrix"] == counted_by_torch(name, training=False)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", TWINS)
 def test_peer_training_flops_of_the_catalogue(name: str) -> None:
     entry = get_entry(name)

@@ -54,6 +54,7 @@ def cold_bytes(table: OperatorTable) -> npt.NDArray[np.int64]:
 class Columns:
     """R operators. FLOPs, bytes and sizes are float64 (exact up to 2⁵³). bytes_moved: read and written; bytes_staged: on top when nothing is fused;
     kernel: the kind by which a row is priced, that of its kind but for attention that a module spells out (see `kernel_kind`);
+    hot: 1 where all that the step moves stays in such a cache, and the framework's own code and data with it, else 0;
     bytes_cold: of those moved, what no row before it left in a cache of `CACHE_BYTES`."""
 
     kind: Ints
@@ -70,6 +71,7 @@ class Columns:
     bytes_weight: Floats
     bytes_staged: Floats
     bytes_cold: Floats
+    hot: Floats
     batch: Floats
     m: Floats
     n: Floats
@@ -102,6 +104,7 @@ class Columns:
         }  # fmt: skip
         floats["bytes_moved"] = (rows["bytes_read"] + rows["bytes_written"]).astype(np.float64)
         floats["bytes_cold"] = cold_bytes(table).astype(np.float64)
+        floats["hot"] = np.full(len(rows), float(floats["bytes_moved"].sum() <= CACHE_BYTES))
         floats["repeats"] = table.repeats.astype(np.float64)
         return cls(**ints, **floats, formats=table.formats, strings=table.strings)
 

@@ -9,7 +9,7 @@ The calibration's content (schema 1; arrays are nested lists):
     linear.<format>, bmm.<format>, conv.<format>   : {"axes": {"m": […], "n": […], "k": […], …}, "flops_per_s": […]}
     attention, attention_causal, attention_backward : {"axes": {"seq_q": […], "seq_k": […], "head_dim": […]}, "flops_per_s": […]}
     curves.<format>.<operator>                      : {"bytes": […], "seconds": […]}, bytes read and written, seconds as Python sees the call
-    host                                            : {"view_s", "call_s", "backward_s", "floor_s"}
+    host                                            : {"view_s", "call_s", "call_hot_s", "backward_s", "floor_s"}
 """
 
 from __future__ import annotations
@@ -122,7 +122,8 @@ class Sustained:
 
     def host_seconds(self, columns: Columns) -> Floats:
         """(R,) seconds that the framework takes around each operator: views, module calls, autograd nodes."""
-        around = columns.views * self.host["view_s"] + columns.calls * self.host["call_s"]
+        call_s = np.where(columns.hot > 0.0, self.host.get("call_hot_s", self.host["call_s"]), self.host["call_s"])
+        around = columns.views * self.host["view_s"] + columns.calls * call_s
         return np.asarray(around + np.where(columns.phase == Phase.BACKWARD, self.host["backward_s"], 0.0))
 
     def seconds(self, columns: Columns) -> Floats:

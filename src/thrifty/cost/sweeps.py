@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from thrifty.cost.columns import Columns, Floats, cold_bytes, kernel_kind
+from thrifty.cost.columns import CACHE_BYTES, Columns, Floats, cold_bytes, kernel_kind
 from thrifty.cost.energy import EnergyModel
 from thrifty.cost.roofline import ATTENTION, device_arrays
 from thrifty.cost.sustained import Sustained, calibrated_parts, sustained_of
@@ -182,8 +182,10 @@ def chamber_columns(chamber: Chamber, sizes_PS: npt.NDArray[np.int64]) -> tuple[
     ints["kernel"] = np.repeat(kernel_kind(rows), points)
     floats: dict[str, Any] = {name: values for name, values in by_name.items() if name in Columns.__dataclass_fields__}
     cold = np.repeat(cold_bytes(chamber.table)[chamber.rows].astype(np.float64), points)  # where the chamber was first met; it moves little
+    per_step = (moved.reshape(len(rows), points) * chamber.multiplicity_U[:, None]).sum(axis=0)
+    hot = np.tile((per_step <= CACHE_BYTES).astype(np.float64), len(rows))
     columns = Columns(
-        **ints, **floats, bytes_moved=moved, bytes_cold=cold, repeats=np.ones(len(moved)), formats=chamber.table.formats, strings=chamber.table.strings
+        **ints, **floats, bytes_moved=moved, bytes_cold=cold, hot=hot, repeats=np.ones(len(moved)), formats=chamber.table.formats, strings=chamber.table.strings
     )  # fmt: skip
     return columns, chamber.multiplicity_U.astype(np.float64)
 

@@ -12,6 +12,7 @@ import functools
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from itertools import product
 from typing import Any, Final
@@ -27,6 +28,7 @@ from thrifty.hardware import Device, load
 from thrifty.hardware.host import CALIBRATION_SCHEMA, NAMES, calibration_path, cpu_name, device_of, fingerprint, read_calibration, threads
 from thrifty.measure import probes
 from thrifty.measure.timing import time_call
+from thrifty.measure.toy import HOT_WIDTH, WIDTH, call_seconds, decoder_seconds
 
 FORMATS: Final = {"fp32": torch.float32, "bf16": torch.bfloat16}
 Progress = Callable[[str, float], None]
@@ -133,28 +135,51 @@ def _streams(spread: _Spread) -> Iterator[tuple[str, float, str, Any]]:
     yield "streaming operators", 0.15, "curves", curves
 
 
-def _host(content: dict[str, Any], spread: _Spread) -> dict[str, float]:
-    """What the framework costs around operators, from calls that do nothing else and from a small decoder whose operators are priced already."""
+Small = dict[tuple[Any, ...], float]
+"""Seconds of calls that are over in microseconds, by what they are."""
+
+
+def _small(spread: _Spread) -> Small:
+    """What the framework itself takes: a view, an autograd node, two small decoders, streaming operators on next to nothing.
+
+    Taken at the start and at the end of a calibration, the smaller counts: a shared machine has slow seconds, and nothing else here is as
+    easily spoilt by them.
+    """
     x = torch.zeros(4, 4)
 
     def views() -> None:
         for _ in range(100):
             x.transpose(0, 1)
 
-    chain = torch.zeros(4, requires_grad=True)
+    chain, grad = torch.zeros(4, requires_grad=True), torch.ones(4)
     with torch.enable_grad():
         out = chain
         for _ in range(200):
             out = out * 1.5
-    grad = torch.ones(4)
-    floor = float(content["curves"]["fp32"]["mul"]["seconds"][0])
-    backward = spread.seconds(lambda: torch.autograd.grad(out, chain, grad, retain_graph=True), least=5) / 200 - floor
-    host = {"view_s": spread.seconds(views) / 100, "call_s": 0.0, "backward_s": max(backward, 0.0), "floor_s": floor}
-    content["host"] = host
-    from thrifty.measure.toy import framework_seconds
+    node = spread.seconds(lambda: torch.autograd.grad(out, chain, grad, retain_graph=True), least=5) / 200
+    found: Small = {("view",): spread.seconds(views) / 100, ("node",): node}
+    for width in (WIDTH, HOT_WIDTH):
+        found["whole", width], found["products", width] = decoder_seconds(spread.seconds, width)
+    for fmt, dtype in FORMATS.items():
+        for count in probes.STREAM_ELEMENTS[:2]:
+            for stream in probes.streams(dtype, count):
+                found["stream", fmt, stream.name, float(stream.bytes_moved)] = spread.seconds(stream.call, budget_s=0.004)
+    return found
 
-    host["call_s"] = framework_seconds(Sustained.read(content), spread.seconds)
-    return host
+
+def _host(content: dict[str, Any], small: Small) -> None:
+    """Put what small calls take into the curves, and what the framework costs around operators into `host`."""
+    for fmt, curves in content["curves"].items():
+        for name, curve in curves.items():
+            curve["seconds"] = [
+                min(seconds, small.get(("stream", fmt, name, size), seconds)) for size, seconds in zip(curve["bytes"], curve["seconds"], strict=True)
+            ]
+    floor = float(content["curves"]["fp32"]["mul"]["seconds"][0])
+    host = {"view_s": small["view",], "call_s": 0.0, "call_hot_s": 0.0, "backward_s": max(small["node",] - floor, 0.0), "floor_s": floor}
+    content["host"] = host
+    sustained = Sustained.read(content)
+    call, hot = (call_seconds(sustained, width, small["whole", width], small["products", width]) for width in (WIDTH, HOT_WIDTH))
+    host["call_s"], host["call_hot_s"] = call, min(call, hot)
 
 
 def _device(content: Mapping[str, Any], bandwidth: Mapping[str, float], like: Device | None) -> dict[str, Any]:
@@ -228,15 +253,19 @@ def calibrate(*, device: str = "cpu", like: str | None = None, force: bool = Fal
     content: dict[str, Any] = {
         "schema": CALIBRATION_SCHEMA, "fingerprint": dict(fingerprint(device)), "made_at": datetime.now(UTC).isoformat(timespec="seconds")
     }  # fmt: skip
-    with torch.device(device), torch.inference_mode(False), torch.no_grad():
+    # A device as context is a function mode: it doubles the time of small calls, so the CPU, which needs none, is spared it.
+    place = torch.device(device) if device != "cpu" else nullcontext()
+    with place, torch.inference_mode(False), torch.no_grad():
         bandwidth = _bandwidth(spread)
+        early = _small(spread)
         for part in (_matrices, _convolutions, _attention, _streams):
             for what, share, key, value in part(spread):
                 done += share
                 tell(what, min(done, 0.98))
                 if key:
                     content[key] = value
-        _host(content, spread)
+        late = _small(spread)
+        _host(content, {key: min(seconds, late[key]) for key, seconds in early.items()})
     content["device"] = _device(content, bandwidth, sheet)
     content["spread"] = {"median": float(np.median(spread.seen)), "p90": float(np.quantile(spread.seen, 0.9)), "measurements": len(spread.seen)}
     content["seconds"] = time.perf_counter() - start

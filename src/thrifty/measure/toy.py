@@ -19,6 +19,8 @@ from thrifty.workload.tracing import record
 LAYERS: Final = 6
 WIDTH: Final = 480
 """Wide enough that a run's weights (60 MB) push everything else out of the caches, as real models do: Python is slower then than in a tight loop."""
+HOT_WIDTH: Final = 48
+"""Narrow enough that nothing leaves the caches."""
 
 
 class _Block(nn.Module):  # type: ignore[misc]
@@ -43,9 +45,9 @@ class _Block(nn.Module):  # type: ignore[misc]
 
 
 class _Toy(nn.Module):  # type: ignore[misc]
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(_Block(WIDTH, 8) for _ in range(LAYERS))
+        self.blocks = nn.ModuleList(_Block(width, 8) for _ in range(LAYERS))
 
     def forward(self, x: torch.Tensor, **keywords: Any) -> torch.Tensor:
         for block in self.blocks:
@@ -53,30 +55,37 @@ class _Toy(nn.Module):  # type: ignore[misc]
         return x
 
 
-def _decoder() -> tuple[nn.Module, dict[str, Any]]:
+def _decoder(width: int = WIDTH) -> tuple[nn.Module, dict[str, Any]]:
     """A tiny LLaMA of the installed transformers, where there is one: its Python is what most language models run through; else our own."""
     try:
         from transformers import LlamaConfig, LlamaForCausalLM
     except ImportError:
-        return _Toy().eval(), {"x": torch.randn(1, 3, WIDTH)}
+        return _Toy(width).eval(), {"x": torch.randn(1, 3, width)}
     config = LlamaConfig(
-        hidden_size=WIDTH, intermediate_size=3 * WIDTH, num_hidden_layers=LAYERS, num_attention_heads=8, num_key_value_heads=8, vocab_size=900,
+        hidden_size=width, intermediate_size=3 * width, num_hidden_layers=LAYERS, num_attention_heads=8, num_key_value_heads=8, vocab_size=900,
         max_position_embeddings=64, use_cache=True,
     )  # fmt: skip
     return LlamaForCausalLM(config).eval(), {"input_ids": torch.zeros(1, 3, dtype=torch.long)}
 
 
-def framework_seconds(sustained: Sustained, clock: Callable[..., float]) -> float:
-    """Seconds a module call adds: a plain run of the small decoder less its matrix products as they took and all else as priced; at least 0."""
-    module, inputs = _decoder()
+def decoder_seconds(clock: Callable[..., float], width: int) -> tuple[float, float]:
+    """Seconds of a plain run of the small decoder, and of the matrix products in it."""
+    module, inputs = _decoder(width)
     with torch.no_grad(), quiet():
-        whole = clock(lambda: module(**inputs), budget_s=0.8, least=20)
-        recorded = [record(lambda: module(**inputs), module, clock=True) for _ in range(9)]
-    columns = Columns.of(recorded[0].table)
-    linear = columns.kind == Kind.LINEAR
-    products = statistics.median(float(r.seconds[linear].sum()) for r in recorded if r.seconds is not None)
-    priced = float(sustained.seconds(columns)[~linear].sum() + sustained.host_seconds(columns).sum())
-    return max(0.0, whole - products - priced) / max(1.0, float(columns.calls.sum()))
+        whole = clock(lambda: module(**inputs), budget_s=0.4, least=20)
+        recorded = [record(lambda: module(**inputs), module, clock=True) for _ in range(7)]
+    linear = recorded[0].table.rows["kind"] == Kind.LINEAR
+    return whole, statistics.median(float(r.seconds[linear].sum()) for r in recorded if r.seconds is not None)
+
+
+def call_seconds(sustained: Sustained, width: int, whole_s: float, products_s: float) -> float:
+    """Seconds a module call adds: the small decoder's run less its matrix products as they took and all else as priced; at least 0."""
+    module, inputs = _decoder(width)
+    with torch.no_grad(), quiet():
+        columns = Columns.of(record(lambda: module(**inputs), module).table)
+    others = columns.kind != Kind.LINEAR
+    priced = float(sustained.seconds(columns)[others].sum() + sustained.host_seconds(columns).sum())
+    return max(0.0, whole_s - products_s - priced) / max(1.0, float(columns.calls.sum()))
 
 
 def probe_seconds() -> float:
