@@ -37,7 +37,7 @@ from thrifty.cli import main
 main(["--help"])
 print([name for name in sys.modules if name.startswith("thrifty.") and name.count(".") == 1], "numpy" in sys.modules, "rich" in sys.modules)
 """
-    assert run(code).splitlines()[-1] == "['thrifty.errors', 'thrifty.version', 'thrifty.cli'] False False"
+    assert run(code).splitlines()[-1] == "['thrifty.errors', 'thrifty.version', 'thrifty.printing', 'thrifty.cli'] False False"
 
 
 def test_every_public_name_is_itself_twice_after_all_modules_are_imported() -> None:

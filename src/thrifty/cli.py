@@ -7,7 +7,6 @@ A command is a function: it parses, calls and prints. The result goes to stdout,
 from __future__ import annotations
 
 import importlib
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from thrifty.errors import ThriftyError
+from thrifty.printing import print_json
 from thrifty.version import __version__
 
 ROOMS: Final[dict[str, tuple[str, str]]] = {
@@ -178,11 +178,6 @@ def plugins_list(as_json: Json = False) -> None:
         typer.echo("No plug-in is installed. A package adds one by an entry point in one of these groups:")
         for group, what in GROUPS.items():
             typer.echo(f"  {group:18} {what}")
-
-
-def print_json(value: Any) -> None:
-    """Print `value` as JSON; numbers that JSON cannot hold are a defect, so they are refused."""
-    typer.echo(json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

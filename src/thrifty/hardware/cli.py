@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,16 +14,15 @@ from thrifty.hardware.device import Device, Fact, Site, System
 from thrifty.hardware.library import THIS_MACHINE, device_names, load, load_site, load_system, site_names, system_names
 from thrifty.hardware.sheets import Sheet
 from thrifty.hardware.sources import Source, catalogue_sources
+from thrifty.printing import make_table, print_json, print_parts
 from thrifty.quantities import show as write
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    pass
 
 app = typer.Typer(no_args_is_help=True, help="Where it runs: devices, systems and sites.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-_PIPE_WIDTH = 140
-"""Columns where no terminal tells: room for the tables of lists without a fold."""
 _LEAST_SHARE = 0.005
 """Fuels below this share of a mix print as 0 % and are left out."""
 
@@ -36,17 +34,17 @@ def list_devices(as_json: Json = False) -> None:
     devices = [*(load(name) for name in device_names()), *here]
     systems = [load_system(name) for name in system_names()]
     if as_json:
-        _json({"devices": [_fields(device) for device in devices], "systems": [_fields(system) for system in systems]})
+        print_json({"devices": [_fields(device) for device in devices], "systems": [_fields(system) for system in systems]})
         return
-    _print(
-        _table("device", "kind", "year", "16-bit peak", "vector FP32", "memory", "bandwidth", "TDP", "idle", rows=[
+    print_parts(
+        make_table("device", "kind", "year", "16-bit peak", "vector FP32", "memory", "bandwidth", "TDP", "idle", rows=[
             (
                 device.name, device.kind, str(device.year or "–"), write(device.peak("bf16"), "FLOP/s"), write(device.vector_flops, "FLOP/s"),
                 write(device.memory_bytes, "B"), write(device.bandwidth_bytes_per_s, "B/s"), write(device.tdp_w, "W"), write(device.idle_w, "W"),
             )
             for device in devices
         ]),
-        _table("system", "devices", "of", "tiers, innermost first", rows=[
+        make_table("system", "devices", "of", "tiers, innermost first", rows=[
             (system.name, str(system.devices), system.device.name, ", ".join(f"{tier.count} by {tier.name}" for tier in system.tiers))
             for system in systems
         ]),
@@ -59,9 +57,9 @@ def list_sites(as_json: Json = False) -> None:
     """List sites with the carbon of their grid, their building and their electricity price."""
     sites = [load_site(name) for name in site_names()]
     if as_json:
-        _json({"sites": [_fields(site) for site in sites]})
+        print_json({"sites": [_fields(site) for site in sites]})
         return
-    _print(_table("site", "place", "year", "gCO2e/kWh", "scope", "PUE", "USD/kWh", "largest shares", rows=[
+    print_parts(make_table("site", "place", "year", "gCO2e/kWh", "scope", "PUE", "USD/kWh", "largest shares", rows=[
         (
             site.name, site.title, str(site.year), f"{site.intensity_gco2e_per_kwh:.0f}", site.intensity_scope, f"{site.pue:g}",
             "–" if site.electricity_usd_per_kwh is None else f"{site.electricity_usd_per_kwh:.3g}", _shares(site.mix, 3) or "–",
@@ -82,11 +80,11 @@ def show(
     if as_json:
         cited = {fact.source: dataclasses.asdict(sources[fact.source]) for fact in found.facts.values() if fact.source in sources}
         grounds = {"facts": {path: dataclasses.asdict(fact) for path, fact in found.facts.items()}, "sources": cited}
-        _json({**_fields(found), **(grounds if with_sources else {})})
+        print_json({**_fields(found), **(grounds if with_sources else {})})
         return
-    _print(f"{found.name}: {found.title}", _table("", "", rows=_lines(found)), *found.notes)
+    print_parts(f"{found.name}: {found.title}", make_table("", "", rows=_lines(found)), *found.notes)
     if with_sources:
-        _print(_table("number", "as stated", "ground", rows=[(path, _stated(fact), _ground(fact, sources)) for path, fact in found.facts.items()]))
+        print_parts(make_table("number", "as stated", "ground", rows=[(path, _stated(fact), _ground(fact, sources)) for path, fact in found.facts.items()]))
 
 
 def _find(name: str) -> Device | System | Site:
@@ -177,30 +175,3 @@ def _ground(fact: Fact, sources: Mapping[str, Source]) -> str:
     lines += [f"Note: {fact.note}"] if fact.note else []
     lines += [f"Disagrees: {fact.disagrees_with}"] if fact.disagrees_with else []
     return "\n".join(lines)
-
-
-def _table(*headings: str, rows: Iterable[Sequence[str]]) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=SIMPLE_HEAD, show_header=any(headings), pad_edge=False)
-    for place, heading in enumerate(headings):
-        table.add_column(heading, no_wrap=place == 0, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    return table
-
-
-def _print(*parts: Table | str) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, markup=False, width=_PIPE_WIDTH)
-    for part in parts:
-        console.print(part)
-
-
-def _json(content: Mapping[str, Any]) -> None:
-    typer.echo(json.dumps(content, indent=2, ensure_ascii=False))

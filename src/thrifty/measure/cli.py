@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
 
+from thrifty.printing import print_json
 from thrifty.progress import showing
 from thrifty.quantities import show
 
@@ -27,7 +27,7 @@ def validate_host_command(as_json: Json = False) -> None:
     with showing() as tell:
         found = validate_host(progress=tell)
     if as_json:
-        typer.echo(json.dumps(found.to_dict(), indent=1, allow_nan=False, ensure_ascii=False))
+        print_json(found.to_dict())
         return
     typer.echo(f"{'workload':58} {'measured':>9} {'modelled':>9} {'error':>6}   {'measured':>8} {'modelled':>8} {'error':>6}")
     for row in found.rows:
@@ -51,7 +51,7 @@ def validate_energy_command(as_json: Json = False) -> None:
 
     found = validate_energy()
     if as_json:
-        typer.echo(json.dumps(found.to_dict(), indent=1, allow_nan=False, ensure_ascii=False))
+        print_json(found.to_dict())
         return
     typer.echo(f"{'what was measured':62} {'published':>12} {'modelled':>12} {'ratio':>6}")
     for row in found.rows:
@@ -72,7 +72,7 @@ def calibrate(
     assert made.calibration is not None
     content: dict[str, Any] = dict(made.calibration.content)
     if as_json:
-        typer.echo(json.dumps(content | {"path": made.calibration.path}, allow_nan=False, ensure_ascii=False))
+        print_json(content | {"path": made.calibration.path})
         return
     typer.echo(made.title)
     for name, peak in made.peak_flops.items():

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from thrifty.errors import BadValue
+from thrifty.printing import make_table, print_json, print_parts
 from thrifty.quantities import show as write
 from thrifty.workload.library import get_entry, load, names
 from thrifty.workload.model import PHASES, Workload, WorkPhase
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    pass
 
 app = typer.Typer(no_args_is_help=True, help="What runs: list, show and trace workloads.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Name = Annotated[str, typer.Argument(help="Catalogue name, your own .toml, model folder, .gguf file or package.module:callable.")]
 Format = Annotated[str | None, typer.Option("--format", help="Number format of the weights. Default: as published.")]
-_PIPE_WIDTH = 140
-"""Columns where no terminal tells: room for the tables of lists without a fold."""
 
 
 @app.command("list")
@@ -30,9 +28,9 @@ def list_workloads(as_json: Json = False) -> None:
     """List the workloads of the catalogue and of installed packages."""
     found = [_summary(load(name)) for name in names()]
     if as_json:
-        _json({"workloads": found})
+        print_json({"workloads": found})
         return
-    _print(_table("workload", "title", "parameters", "weights", "format", "origin", "licence", rows=[
+    print_parts(make_table("workload", "title", "parameters", "weights", "format", "origin", "licence", rows=[
         (
             one["name"], one["title"], write(one["parameters"], ""), write(one["weight_bytes"], "B"), one["format"], one["origin"], one["licence"] or "–",
         )
@@ -52,7 +50,7 @@ def show(name: Name, number_format: Format = None, as_json: Json = False) -> Non
         "notes": list(workload.notes), "facts": _facts(name),
     }  # fmt: skip
     if as_json:
-        _json(said)
+        print_json(said)
         return
     sizes = [f"{s.name} from 1{f' to {s.high}' if s.high else ''} (default {s.default})" for s in workload.symbols]
     rows = [
@@ -61,7 +59,7 @@ def show(name: Name, number_format: Format = None, as_json: Json = False) -> Non
         ("origin", workload.origin), ("licence", said["licence"] or "–"),
         *[(f"source of {what}", f"{fact['source']}: {fact['where']}. Read {fact['read_on']}.") for what, fact in said["facts"].items()],
     ]  # fmt: skip
-    _print(f"{workload.name}: {said['title']}", _table("", "", rows=[(label, text) for label, text in rows if text != "–"]), *workload.notes)
+    print_parts(f"{workload.name}: {said['title']}", make_table("", "", rows=[(label, text) for label, text in rows if text != "–"]), *workload.notes)
 
 
 @app.command("trace")
@@ -84,12 +82,12 @@ def trace(
         "peak_memory_bytes": table.peak()[0], "by_kind": table.by_kind(), "rows": len(table), "unknown": table.unknown(),
     }  # fmt: skip
     if as_json:
-        _json(said)
+        print_json(said)
         return
     point = ", ".join(f"{key} {value}" for key, value in workload.point.items())
-    _print(
+    print_parts(
         f"{workload.name}, {workload.phase}, {workload.format}{', ' + point if point else ''} ({workload.origin})",
-        _table("kind", "rows", "matrix FLOP", "vector FLOP", "read", "written", rows=[
+        make_table("kind", "rows", "matrix FLOP", "vector FLOP", "read", "written", rows=[
             *[
                 (
                     kind, str(c["rows"]), write(c["flops_matrix"], ""), write(c["flops_vector"], ""), write(c["bytes_read"], "B"),
@@ -151,30 +149,3 @@ def _facts(name: str) -> dict[str, dict[str, str]]:
     if not (name.endswith(".toml") or name.lower() in names()):
         return {}
     return {what: dict(fact) for what, fact in get_entry(name).facts.items()}
-
-
-def _table(*headings: str, rows: Iterable[Sequence[str]]) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=SIMPLE_HEAD, show_header=any(headings), pad_edge=False)
-    for place, heading in enumerate(headings):
-        table.add_column(heading, no_wrap=place == 0, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    return table
-
-
-def _print(*parts: Table | str) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, markup=False, width=_PIPE_WIDTH)
-    for part in parts:
-        console.print(part)
-
-
-def _json(content: Mapping[str, Any]) -> None:
-    typer.echo(json.dumps(content, indent=2, ensure_ascii=False))

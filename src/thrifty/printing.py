@@ -1,0 +1,45 @@
+"""What commands print: tables for people, JSON for machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+PIPE_WIDTH: Final = 140
+"""Columns where no terminal tells: room for the tables of lists without a fold."""
+
+
+def make_table(*headings: str, rows: Iterable[Sequence[str]]) -> Table:
+    """Rows under headings (none shown where all are empty); the first column is never folded."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=SIMPLE_HEAD, show_header=any(headings), pad_edge=False)
+    for place, heading in enumerate(headings):
+        made.add_column(heading, no_wrap=place == 0, overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(cell) for cell in row))
+    return made
+
+
+def print_parts(*parts: Table | str) -> None:
+    """Print tables and lines on stdout, as wide as the terminal, or `PIPE_WIDTH` in a pipe."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, markup=False, width=PIPE_WIDTH)
+    for part in parts:
+        console.print(part)
+
+
+def print_json(value: Any) -> None:
+    """Print `value` as JSON; numbers that JSON cannot hold are a defect, so they are refused."""
+    import typer
+
+    typer.echo(json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False))
