@@ -112,6 +112,17 @@ def test_what_does_not_fit_here_is_priced_all_the_same(monkeypatch: pytest.Monke
     assert as_json(done)["why_not_measured"] == done.why_not_run
 
 
+def test_what_was_measured_here_stands_beside_what_is_modelled_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise NoRoom("no room")
+
+    monkeypatch.setattr("thrifty.assessment.steps.calibrate", lambda **_: calibrated())
+    monkeypatch.setattr("thrifty.assessment.steps.make_and_run", refuse)
+    done = assess(little(), on=["h100-sxm5", "this-machine", "l4"])
+    assert [case.device.name for case in done.cases] == ["this-machine", "h100-sxm5", "l4"]
+    assert done.modelled["samples_per_s"] == done.case.job.units / done.case.footprint.time_s
+
+
 def test_lines_say_the_answer(priced: Assessment) -> None:
     lines = priced.lines()
     assert lines[0] == f"little on {priced.case.device.title} at {priced.case.site.title}, bf16, batch 1, seq 128"

@@ -150,7 +150,7 @@ def assess(
 ) -> Assessment:  # fmt: skip
     """Run a workload here, price it here and elsewhere, and rank what would help most.
 
-    on     : devices to price it on (default: this machine, where it is also really run)
+    on     : devices to price it on (default: this machine, where it is also really run); this machine leads wherever it is named
     site   : whose grid, building and prices count (default: the world's average)
     format : of the numbers (default: what really runs here; BF16 elsewhere)
     batch, seq : sizes (default: the workload's own; a language model with real weights answers fixed prompts)
@@ -164,7 +164,8 @@ def assess(
     what = named.at(point) if point else named
     place = load_site(site or "world")
     devices = _find_devices(on, tell)
-    here = next((d for d in devices if d.name in HERE), None)  # the first of them is the one that runs
+    here = next((d for d in devices if d.name in HERE), None)  # the first of them is the one that runs, and leads: measured stands beside modelled
+    devices.sort(key=lambda device: device is not here)
     run, why_not = _run_here(what, HERE[here.name], point, chosen, tell) if here is not None else (None, "")
     tell("pricing", PRICING)
     cases = tuple(Case(job=_job_on(device, what, run, chosen), device=device, site=place) for device in devices)
