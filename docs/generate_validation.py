@@ -60,7 +60,7 @@ def page(found: dict[str, Any]) -> str:
             "\"framework\" is what a step spends outside operators: Python, module calls, views. It is taken from two small decoders: one whose weights "
             "push everything else out of the caches, one that stays in them. Norms that a module spells out as six kernels, look-ups in tables beyond "
             "every cache and concatenations of cold caches are under-estimated; all are small shares of these workloads. On a shared machine one "
-            "calibration differs from the next: four in a row gave medians from 5.6 % to 7.7 % and 90th percentiles from 18 % to 24 %.", "",
+            "calibration differs from the next: four of one day gave medians from 5.6 % to 7.7 % and 90th percentiles from 18 % to 24 %.", "",
             "## Energy", "",
             "`thrifty validate energy` holds the energy model against published measurements. Rows marked *fit* gave the model its three shares; *check* "
             "rows did not. Most are of one publisher and a few cards, so they show repeatability more than transfer to other hardware.", "",
