@@ -82,6 +82,10 @@ def test_an_operator_without_a_curve_takes_its_kind_s_then_addition_s() -> None:
     [
         ({"schema": 99}, "calibration has schema 99, not 1. Make it again: thrifty hardware calibrate"),
         ({"host": None}, "calibration lacks or garbles 'NoneType' object has no attribute 'items'. Make it again: thrifty hardware calibrate"),
+        (
+            {"attention": {"axes": {"seq_q": [1, 2]}, "flops_per_s": [1.0]}},
+            "calibration lacks or garbles a surface whose rates do not fill its axes. Make it again: thrifty hardware calibrate",
+        ),
         ({"linear": {"fp32": {"axes": {}}}}, "calibration lacks or garbles 'flops_per_s'. Make it again: thrifty hardware calibrate"),
     ],
 )

@@ -9,7 +9,7 @@ What it does not know: several devices (plans come later), overlap of operators 
 """
 
 from thrifty.cost.case import Case, Job, Part
-from thrifty.cost.priced import Priced, price, price_many
+from thrifty.cost.priced import Priced, price
 from thrifty.cost.sweeps import Sweep, sweep
 
-__all__ = ["Case", "Job", "Part", "Priced", "Sweep", "price", "price_many", "sweep"]
+__all__ = ["Case", "Job", "Part", "Priced", "Sweep", "price", "sweep"]

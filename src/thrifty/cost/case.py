@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from operator import add
-from typing import Any
 
 from thrifty.cost.priced import Priced, price
 from thrifty.errors import BadValue
@@ -55,7 +54,7 @@ class Job:
         """The usual job of a workload: a language model reads its prompt and writes `new_tokens`; anything else runs forward once."""
         batch = workload.point.get("batch", 1)
         if workload.phase != "prefill":
-            return cls(name=workload.name, parts=(Part(workload=workload),), unit="step" if workload.phase == "training" else "sample", units=batch)
+            return cls(name=workload.name, parts=(Part(workload=workload),), unit="sample", units=batch)
         if new_tokens < 1:
             raise BadValue(f"new_tokens={new_tokens} is below 1. Choose a whole number from 1 up.")
         seq = workload.point["seq"]
@@ -81,7 +80,6 @@ class Case:
     job: Job
     device: Device
     site: Site
-    options: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def priced(self) -> tuple[Priced, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -131,8 +130,3 @@ def price(workload: Workload | str, device: Device | str, *, site: Site | str = 
         workload=run, device=chip, site=place, seconds_R=seconds, parts_R3=parts, limit_s_R=limits, energy_j_R=energy, memory=account,
         footprint=footprint, model=model,
     )  # fmt: skip
-
-
-def price_many(workload: Workload, devices: Sequence[Device], *, site: Site | str = "world", fused: bool = False) -> list[Priced]:
-    """`price` on each device that has arithmetic for the workload's format."""
-    return [price(workload, device, site=site, fused=fused) for device in devices]

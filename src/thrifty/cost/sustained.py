@@ -47,6 +47,8 @@ class Surface:
     def read(cls, content: Mapping[str, Any]) -> Surface:
         axes = content["axes"]
         rate = np.log2(np.asarray(content["flops_per_s"], dtype=np.float64))
+        if rate.shape != tuple(len(sizes) for sizes in axes.values()) or not np.isfinite(rate).all():
+            raise ValueError("a surface whose rates do not fill its axes")
         return cls(tuple(axes), tuple(np.log2(np.asarray(a, dtype=np.float64)) for a in axes.values()), rate)
 
     def rate(self, sizes: Mapping[str, Floats]) -> Floats:

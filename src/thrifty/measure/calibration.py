@@ -12,7 +12,7 @@ import functools
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from itertools import product
 from typing import Any, Final
@@ -22,7 +22,7 @@ import torch
 
 from thrifty.cost.energy import EnergyModel
 from thrifty.cost.sustained import Sustained
-from thrifty.errors import BadValue
+from thrifty.errors import BadFile, BadValue
 from thrifty.files import writing
 from thrifty.hardware import Device, load
 from thrifty.hardware.host import CALIBRATION_SCHEMA, NAMES, calibration_path, cpu_name, device_of, fingerprint, read_calibration, threads
@@ -242,11 +242,9 @@ def calibrate(*, device: str = "cpu", like: str | None = None, force: bool = Fal
     path = calibration_path(device)
     cached = None if force else read_calibration(device)
     if cached is not None:
-        try:
+        with suppress(BadFile):  # a damaged one is made again
             Sustained.read(cached)
             return device_of(cached, path)
-        except Exception:
-            pass
     sheet = _sheet_of_cuda(like) if device == "cuda" else None
     tell = progress or (lambda what, share: None)
     spread, start, done = _Spread(torch.cuda.synchronize if device == "cuda" else None), time.perf_counter(), 0.0

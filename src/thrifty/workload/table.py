@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -219,10 +219,6 @@ class OperatorTable:
     def select(self, mask: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
         """The rows where `mask` holds."""
         return self.rows[mask]
-
-    def with_stages(self, stages: tuple[Stage, ...]) -> OperatorTable:
-        """The same rows with other stage names or repeat counts."""
-        return replace(self, stages=stages)
 
     def describe(self) -> Iterator[dict[str, Any]]:
         """Every row as a plain dictionary, strings resolved: for JSON and tests, not for arithmetic."""
