@@ -78,11 +78,11 @@ def test_gemmas_licence_is_shown() -> None:
     ("text", "words"),
     [
         (GOOD.replace("kind", "kid"), "mine.toml: unknown key 'kid'. Did you mean 'kind'? Allowed here: name, title, kind, family, parameters, context, "
-         "format, licence, notes, shape, torch, weights, facts, sources."),
+         "format, licence, notes, shape, torch, weights, facts, sources, point, presets."),
         (GOOD.replace('title = "My model"', ""), 'mine.toml: title is missing or no text. Write e.g. title = "...".'),
         (GOOD.replace("parameters = 5", "parameters = 0"), "mine.toml: parameters is 0. Write a whole number above zero."),
         (GOOD.replace("parameters = 5", "parameters = 5\ncontext = -1"), "mine.toml: context is -1. Write a whole number above zero."),
-        (GOOD.replace('"lm"', '"llm"'), "mine.toml: kind is 'llm'. Choose from: lm, encoder, vision, recommender."),
+        (GOOD.replace('"lm"', '"llm"'), "mine.toml: kind is 'llm'. Choose from: lm, encoder, vision, recommender, generator."),
         (GOOD.replace('"bf16"', '"bf17"'), "mine.toml: format: No format named 'bf17'. Did you mean 'bf16'? List them with: thrifty formats"),
         (GOOD + "notes = 3", 'mine.toml: notes is no list of texts. Write notes = ["..."].'),
         (GOOD + "shape = 3", "mine.toml: shape is no table. Write [shape] and its keys below."),

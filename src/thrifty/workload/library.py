@@ -31,8 +31,9 @@ def load(
 ) -> Workload:  # fmt: skip
     """The workload called `name`, at a point of its sizes (others at their defaults: batch 1, 128 tokens, the image that it was made for).
 
-    name      : of the catalogue or of an installed package; the path of your own ``.toml``; a model folder with a ``config.json``, a ``.gguf`` file or
-                ``package.module:callable`` (those are captured by torch); or an Entry or a Source of yours
+    name      : of the catalogue (``name@preset`` for a smaller copy, where its sheet has presets) or of an installed package; the path of your own
+                ``.toml``; a model folder with a ``config.json``, a ``.gguf`` file or ``package.module:callable`` (those are captured by torch); or an
+                Entry or a Source of yours
     phase     : prefill (default of language models), decode, forward (default of others) or training
     format    : of its weights; of activations too where it is 16 bits or wider (default: as published)
     recompute : in a language model's training step, keep only each layer's input and run the layer again before its gradients
@@ -57,11 +58,11 @@ def names() -> tuple[str, ...]:
 
 
 def get_entry(name: str) -> Entry:
-    """The catalogue's sheet of `name`, or the sheet at a path that ends in ``.toml``. Raises UnknownName, BadFile."""
+    """The catalogue's sheet of `name` (``name@preset``: a smaller copy), or the sheet at a path that ends in ``.toml``. Raises UnknownName, BadFile."""
     if str(name).endswith(".toml"):
         return read_entry(Path(name))
     key = name.lower()
-    if key in _stems():
+    if _stem(key) in _stems():
         return _catalogue_entry(key)
     added = _added().get(name)
     if isinstance(added, Entry):
@@ -75,7 +76,7 @@ def _resolve(name: str | Path | Entry | Source) -> Entry | Workload | Source:
     text = str(name)
     if text.endswith(".toml"):
         return read_entry(Path(text))
-    if text.lower() in _stems():
+    if _stem(text.lower()) in _stems():
         return _catalogue_entry(text.lower())
     added = _added()
     if text in added:
@@ -98,7 +99,7 @@ def _from_entry(entry: Entry, phase: WorkPhase | None, format_name: str | None, 
     chosen: WorkPhase = phase or ("prefill" if entry.kind == "lm" else "forward")
     stored = packaged_file(entry.weights.package, entry.weights.file) if entry.weights is not None else None
     return _from_source(
-        family, entry.name, chosen, format_name or entry.format, point, parameters=entry.parameters, origin=f"family {entry.family}",
+        family, entry.name, chosen, format_name or entry.format, {**entry.point, **point}, parameters=entry.parameters, origin=f"family {entry.family}",
         notes=entry.notes, file_bytes=None if stored is None else stored.stat().st_size, details={"title": entry.title, "licence": entry.licence},
     )  # fmt: skip
 
@@ -126,9 +127,16 @@ def _stems() -> tuple[str, ...]:
     return tuple(sorted(path.name.removesuffix(".toml") for path in paths if path.name.endswith(".toml") and path.name != "sources.toml"))
 
 
+def _stem(name: str) -> str:
+    """Of "name@preset", the name."""
+    return name.partition("@")[0]
+
+
 @functools.cache
 def _catalogue_entry(name: str) -> Entry:
-    return read_entry(Path(str(files("thrifty.workload") / "catalogue" / f"{name}.toml")))
+    stem, _, preset = name.partition("@")
+    entry = read_entry(Path(str(files("thrifty.workload") / "catalogue" / f"{stem}.toml")))
+    return entry.at_preset(preset) if preset else entry
 
 
 @functools.cache

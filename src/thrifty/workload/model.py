@@ -25,6 +25,8 @@ class Symbol:
     modulus : the counts are one polynomial within each residue class of this (a ViT's image side: its patch size)
     degree  : highest power of the symbol in any count (sequence: 2 because of attention)
     breaks  : values from which on other polynomials hold (a sliding window that begins to hide keys)
+    alias   : another name by which users give it, and how many of that make one: ("image", 8) for the side of a latent
+    residue : where only sizes of one residue of the modulus exist (frames of a video decoder: 4 · n + 1), that residue
     """
 
     name: str
@@ -34,10 +36,35 @@ class Symbol:
     degree: int = 1
     breaks: tuple[int, ...] = ()
     meaning: str = ""
+    alias: tuple[str, int] | None = None
+    residue: int | None = None
 
     def check(self, value: object) -> int:
         """`value` as an int within the symbol's range, or BadValue."""
-        return positive_int(self.name, value, at_most=self.high, why=f"the largest {self.meaning or self.name} of this workload")
+        size = positive_int(self.name, value, at_most=self.high, why=f"the largest {self.meaning or self.name} of this workload")
+        if self.residue is not None and size % self.modulus != self.residue:
+            raise BadValue(f"{self.name}={size} is no {_multiple(self.modulus, self.residue)}. Choose {self._near(size)}.")
+        return size
+
+    def _near(self, size: int) -> str:
+        """The sizes on both sides of one that does not exist."""
+        assert self.residue is not None
+        below = size - (size - self.residue) % self.modulus
+        return " or ".join(str(choice) for choice in (below, below + self.modulus) if choice > 0)
+
+    def from_alias(self, value: object) -> int:
+        """The symbol's value where its other name was given `value`. Raises BadValue where that is no multiple of what makes one."""
+        assert self.alias is not None
+        name, factor = self.alias
+        size = positive_int(name, value)
+        if size % factor:
+            choices = " or ".join(str(choice) for choice in (size // factor * factor, (size // factor + 1) * factor) if choice > 0)
+            raise BadValue(f"{name}={size} is no multiple of {factor}, by which this workload makes it smaller. Choose {choices}.")
+        return self.check(size // factor)
+
+
+def _multiple(modulus: int, residue: int) -> str:
+    return f"multiple of {modulus}" if residue == 0 else f"multiple of {modulus} plus {residue}"
 
 
 class Source(Protocol):

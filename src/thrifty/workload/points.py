@@ -14,10 +14,19 @@ from thrifty.workload.table import Role
 def check_point(symbols: tuple[Symbol, ...], given: Mapping[str, object], owner: str) -> dict[str, int]:
     """A whole point: `given` sizes checked, the others at their defaults. Raises BadValue for an unknown symbol or a bad size."""
     known = {symbol.name: symbol for symbol in symbols}
+    aliases = {symbol.alias[0] for symbol in symbols if symbol.alias is not None}
     for name in given:
-        if name not in known:
-            raise BadValue(f"'{owner}' has no symbol '{name}'. Choose from: {', '.join(known) or 'none'}.")
-    return {name: symbol.check(given[name]) if name in given else symbol.default for name, symbol in known.items()}
+        if name not in known and name not in aliases:
+            raise BadValue(f"'{owner}' has no symbol '{name}'. Choose from: {', '.join((*known, *sorted(aliases - set(known)))) or 'none'}.")
+    return {name: _size(symbol, given) for name, symbol in known.items()}
+
+
+def _size(symbol: Symbol, given: Mapping[str, object]) -> int:
+    if symbol.name in given:
+        return symbol.check(given[symbol.name])
+    if symbol.alias is not None and symbol.alias[0] in given:
+        return symbol.from_alias(given[symbol.alias[0]])
+    return symbol.default
 
 
 def make_workload(like: Workload, phase: WorkPhase, format_name: str, given: Mapping[str, object]) -> Workload:

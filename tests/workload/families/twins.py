@@ -16,7 +16,7 @@ from thrifty.workload.entry import Entry, ModelKind
 from thrifty.workload.families import Family, family_of, parameter_count
 from thrifty.workload.model import WorkPhase
 from thrifty.workload.sheets import read_entry
-from thrifty.workload.table import COUNTS, SHAPE, Kind, OperatorTable, Phase
+from thrifty.workload.table import COUNTS, SHAPE, Axes, Kind, OperatorTable, Phase
 
 COMPARED = (Kind.LINEAR, Kind.CONV, Kind.ATTENTION, Kind.NORM, Kind.SOFTMAX, Kind.EMBEDDING)
 FLOPS = ("flops_matrix", "flops_vector", "flops_skipped", "flops_recomputed", "bytes_weight")
@@ -29,12 +29,13 @@ def twin(kind: ModelKind, torch_class: str, **config: Any) -> Blueprint:
 
 
 def rows(table: OperatorTable, counts: tuple[str, ...] = FLOPS) -> Counter[tuple[object, ...]]:
-    """Kind, phase, module, shape and `counts` of the compared rows, as a multiset."""
+    """Kind, axes, phase, module, shape and `counts` of the compared rows, as a multiset."""
     found: Counter[tuple[object, ...]] = Counter()
     for index, row in enumerate(table.rows):
         if row["kind"] in COMPARED:
             values = tuple((name, int(row[name])) for name in (*SHAPE, *counts))
-            found[Kind(row["kind"]).label, Phase(row["phase"]).label, bool(row["causal"]), table.module(index), *values] += 1
+            place = (Kind(row["kind"]).label, Axes(row["axes"]).label, Phase(row["phase"]).label, bool(row["causal"]), table.module(index))
+            found[*place, *values] += 1
     return found
 
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from thrifty.errors import BadValue
 from thrifty.workload.entry import Entry, ModelKind
+from thrifty.workload.feeds import Fed, is_fed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,7 @@ class Blueprint:
     parameters  : the count that the module must have; None where nobody stated one
     weights     : a .gguf file, or a folder with safetensors; None where there are only shapes
     file_bytes  : of those weights as stored
+    fed         : the family that says what it is fed, where one does
     """
 
     name: str
@@ -35,6 +37,7 @@ class Blueprint:
     weights: Path | None = None
     file_bytes: int | None = None
     notes: tuple[str, ...] = ()
+    fed: Fed | None = None
 
 
 def blueprint_of(entry: Entry) -> Blueprint:
@@ -45,6 +48,12 @@ def blueprint_of(entry: Entry) -> Blueprint:
     if entry.torch_class is None:
         raise BadValue(f"'{entry.name}' has no torch module to build: no installed class is this model. Use its family's table instead.")
     weights, notes = None, entry.notes
+    fed: Fed | None = None
+    if entry.kind == "generator":
+        from thrifty.workload.families import family_of
+
+        family = family_of(entry)
+        fed = cast(Fed, family) if is_fed(family) else None
     if entry.weights is not None:
         weights = packaged_file(entry.weights.package, entry.weights.file)
         if weights is None:
@@ -52,6 +61,7 @@ def blueprint_of(entry: Entry) -> Blueprint:
     return Blueprint(
         name=entry.name, kind=entry.kind, torch_class=entry.torch_class, config=dict(entry.torch_config), format=entry.format, context=entry.context,
         parameters=entry.parameters, weights=weights, file_bytes=weights.stat().st_size if weights is not None else None, notes=notes,
+        fed=fed,
     )  # fmt: skip
 
 

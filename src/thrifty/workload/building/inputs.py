@@ -9,6 +9,7 @@ from thrifty.errors import BadValue
 from thrifty.workload.building.blueprint import Blueprint, blueprint_of
 from thrifty.workload.building.caches import cache_name, empty_cache, filled_cache, forward_names
 from thrifty.workload.entry import Entry
+from thrifty.workload.feeds import Feed, Feeds
 from thrifty.workload.model import WorkPhase
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ def make_inputs(
 
     blueprint = blueprint_of(what) if isinstance(what, Entry) else what
     generator = None if device == "meta" or seed is None else torch.Generator().manual_seed(seed)
+    if blueprint.fed is not None:
+        dtype = next((p.dtype for p in module.parameters()), torch.float32)
+        return fill_feeds(blueprint.fed.feeds(phase, point), dtype, device, generator)
     if phase in ("prefill", "decode") and (blueprint.kind != "lm" or cache_name(module) is None):
         raise BadValue(f"'{blueprint.name}' generates nothing, so it has no {phase}. Choose phase forward or training.")
     if blueprint.kind == "recommender":
@@ -39,6 +43,28 @@ def make_inputs(
     if blueprint.kind == "vision":
         return _pixels(module, point, phase == "training", device, generator)
     return _tokens(module, phase, point, device, generator)
+
+
+def fill_feeds(feeds: Feeds, dtype: torch.dtype, device: str, generator: torch.Generator | None) -> dict[str, Any]:
+    """Tensors of the shapes that a family says its twin is fed; each carries the names of its axes for a recorder to read."""
+    import torch
+
+    from thrifty.workload.tracing.provenance import name_axes
+
+    result: dict[str, Any] = {}
+    for name, feed in feeds.items():
+        if not isinstance(feed, Feed):
+            result[name] = fill_feeds(feed, dtype, device, generator)
+            continue
+        if feed.fill == "normal":
+            tensor = _normal(feed.shape, dtype, device, generator)
+        elif feed.fill == "ones":
+            tensor = torch.ones(feed.shape, dtype=dtype, device=device)
+        else:
+            tensor = _whole(feed.below, feed.shape, device, generator)
+            tensor = tensor.to(dtype) if feed.fill == "steps" else tensor
+        result[name] = name_axes(tensor, feed.axes)
+    return result
 
 
 def _whole(high: int, shape: tuple[int, ...], device: str, generator: torch.Generator | None) -> torch.Tensor:

@@ -42,6 +42,8 @@ class TorchSource:
     def symbols(self, phase: WorkPhase) -> tuple[Symbol, ...]:
         """batch, and seq (tokens; in decode those in the cache) or image (side in pixels)."""
         blueprint = self.blueprint
+        if blueprint.fed is not None:
+            return blueprint.fed.symbols(phase)
         if blueprint.kind == "recommender":
             return (_BATCH,)
         return (_BATCH, self._image() if blueprint.kind == "vision" else self._seq(phase))

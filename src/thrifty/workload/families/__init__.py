@@ -12,18 +12,19 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib
+import typing
 from collections.abc import Iterator
 from typing import Any, Final, Protocol
 
 from thrifty.errors import BadFile, BadValue, ThriftyError, unknown_name
 from thrifty.workload.entry import Entry
 from thrifty.workload.families.decoder import Decoder
-from thrifty.workload.families.decoder_shape import DecoderShape
-from thrifty.workload.families.dlrm import Dlrm, DlrmShape
-from thrifty.workload.families.encoder import Encoder, EncoderShape
-from thrifty.workload.families.resnet import Resnet, ResnetShape
+from thrifty.workload.families.dlrm import Dlrm
+from thrifty.workload.families.encoder import Encoder
+from thrifty.workload.families.resnet import Resnet
 from thrifty.workload.families.tape import Parameter
-from thrifty.workload.families.vit import Vit, VitShape
+from thrifty.workload.families.vit import Vit
 from thrifty.workload.model import Source
 
 __all__ = ["FAMILIES", "Decoder", "Dlrm", "Encoder", "Family", "Resnet", "Vit", "family_of", "parameter_count"]
@@ -35,14 +36,34 @@ class Family(Source, Protocol):
     def parameters(self) -> Iterator[Parameter]: ...
 
 
-FAMILIES: Final[dict[str, tuple[Any, Any]]] = {
-    "decoder": (Decoder, DecoderShape),
-    "encoder": (Encoder, EncoderShape),
-    "vit": (Vit, VitShape),
-    "resnet": (Resnet, ResnetShape),
-    "dlrm": (Dlrm, DlrmShape),
+FAMILIES: Final[dict[str, str]] = {
+    "decoder": "decoder.Decoder",
+    "encoder": "encoder.Encoder",
+    "vit": "vit.Vit",
+    "resnet": "resnet.Resnet",
+    "dlrm": "dlrm.Dlrm",
+    "clip-text": "text_encoders.ClipText",
+    "t5-encoder": "text_encoders.T5Encoder",
+    "unet": "unet.Unet",
+    "image-decoder": "image_decoder.ImageDecoder",
+    "unet3d": "unet3d.Unet3d",
+    "imagen-unet": "imagen.ImagenUnet",
+    "make-a-video": "make_a_video.MakeAVideoUnet",
+    "dit": "dit.Dit",
+    "pixart": "pixart.Pixart",
+    "sd3": "sd3.Sd3",
+    "flux": "flux.Flux",
+    "cogvideox": "cogvideox.Cogvideox",
+    "wan": "wan.Wan",
+    "cogvideox-decoder": "video_decoders.CogvideoxDecoder",
+    "wan-decoder": "video_decoders.WanDecoder",
+    "muse": "muse.Muse",
+    "parti": "parti.Parti",
+    "phenaki": "phenaki.Phenaki",
+    "vit-vqgan-decoder": "vit_vqgan.VitVqganDecoder",
+    "cvivit-decoder": "cvivit.CvivitDecoder",
 }
-"""What a sheet may name as its family: the family and its shape."""
+"""What a sheet may name as its family, and the class in this package that draws it; its shape is the class of its field `shape`."""
 
 
 def family_of(entry: Entry, *, recompute: bool = False) -> Family:
@@ -52,7 +73,7 @@ def family_of(entry: Entry, *, recompute: bool = False) -> Family:
     """
     if entry.family not in FAMILIES:
         raise BadFile(f"{entry.name}: {unknown_name('family', entry.family, FAMILIES, 'thrifty workload list')}")
-    family, shape = FAMILIES[entry.family]
+    family, shape = _classes(entry.family)
     made = _shape(entry, shape)
     if entry.family == "decoder":
         return Decoder(shape=made, recompute=recompute)
@@ -63,9 +84,24 @@ def family_of(entry: Entry, *, recompute: bool = False) -> Family:
 
 
 @functools.cache
+def _classes(name: str) -> tuple[Any, Any]:
+    """A family and its shape, imported when first asked for."""
+    module, _, family = FAMILIES[name].partition(".")
+    found = getattr(importlib.import_module(f"{__name__}.{module}"), family)
+    return found, typing.get_type_hints(found)["shape"]
+
+
+@functools.cache
 def _fields(shape: Any) -> dict[str, tuple[str, bool]]:
     """Kind of value and whether it must be given, for every argument of a shape."""
     return {f.name: (str(f.type), f.default is dataclasses.MISSING) for f in dataclasses.fields(shape) if f.init}
+
+
+_WANTED: Final = (
+    {"str": "a text", "bool": "true or false", "int": "a whole number"},
+    {"str": "a list of texts", "bool": "a list of true and false", "int": "a list of whole numbers"},
+)
+"""What a value of a shape should be: alone, and in a list."""
 
 
 def _shape(entry: Entry, shape: Any) -> Any:
@@ -74,17 +110,17 @@ def _shape(entry: Entry, shape: Any) -> Any:
         if key not in fields:
             raise BadFile(f"{entry.name}: unknown key 'shape.{key}'. Allowed here: {', '.join(fields)}.")
         kind = fields[key][0]
-        items = value if kind.startswith("tuple") and isinstance(value, (list, tuple)) else [value]
+        is_list, one = kind.startswith("tuple"), kind.removeprefix("tuple[").partition(",")[0]
+        items = value if is_list and isinstance(value, (list, tuple)) else [value]
         for item in items:
-            fits = isinstance(item, {"str": str, "bool": bool}.get(kind, int)) and (kind == "bool" or not isinstance(item, bool))
-            if not fits or (isinstance(item, int) and not isinstance(item, bool) and item < 0) or (kind.startswith("tuple") and items == [value]):
-                wanted = {"str": "a text", "bool": "true or false", "int": "a whole number"}.get(kind, "a list of whole numbers")
-                raise BadFile(f"{entry.name}: shape.{key} is {value!r}. Write {wanted}.")
+            fits = isinstance(item, {"str": str, "bool": bool}.get(one, int)) and (one == "bool" or not isinstance(item, bool))
+            if not fits or (isinstance(item, int) and not isinstance(item, bool) and item < 0) or (is_list and items == [value]):
+                raise BadFile(f"{entry.name}: shape.{key} is {value!r}. Write {_WANTED[is_list].get(one, _WANTED[is_list]['int'])}.")
     missing = [name for name, (_, needed) in fields.items() if needed and name not in entry.shape]
     if missing:
         raise BadFile(f"{entry.name}: shape lacks {', '.join(missing)}. Write a number for each under [shape].")
     try:
-        return shape(**entry.shape)
+        return shape(**{key: tuple(value) if isinstance(value, list) else value for key, value in entry.shape.items()})
     except ThriftyError as error:
         raise BadFile(f"{entry.name}: shape: {error}") from None
 

@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from thrifty.workload.counts import ACTIVATION_FLOPS, BACKWARD_ACTIVATION_FLOPS, softmax_flops
+from thrifty.workload.families.ops_images import concatenate as concatenate
+from thrifty.workload.families.ops_images import mean_loss as mean_loss
+from thrifty.workload.families.ops_images import resize_nearest as resize_nearest
 from thrifty.workload.families.ops_matrix import attention as attention
 from thrifty.workload.families.ops_matrix import convolution as convolution
 from thrifty.workload.families.ops_matrix import linear as linear
+from thrifty.workload.families.ops_norms import group_norm as group_norm
 from thrifty.workload.families.ops_norms import layer_norm as layer_norm
 from thrifty.workload.families.ops_norms import rms_norm as rms_norm
 from thrifty.workload.families.tape import Tape, Tensor
@@ -37,7 +41,7 @@ def add(t: Tape, a: Tensor, b: Tensor, *, views: int = 0) -> Tensor:
         if b.count != grad.count:
             total = t.gradient_like(b)
             t.row(Kind.ELEMENTWISE, "aten.sum", (grad,), (total,), (1, b.count, 0, 0), flops_vector=grad.count, views=2)
-        elif b.storage < len(t.weights):  # a parameter takes a copy of a gradient that others read too
+        elif b.is_weight:  # a parameter takes a copy of a gradient that others read too
             total, t.module = t.gradient_like(b), ""
             t.row(Kind.MEMORY, "aten.copy_", (grad,), (total,), (1, grad.count, 0, 0))
         t.give(b, total)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from thrifty.workload.counts import attention_counts, matmul_flops
 from thrifty.workload.families.tape import Tape, Tensor
-from thrifty.workload.table import Kind
+from thrifty.workload.table import Axes, Kind
 
 
 def linear(t: Tape, x: Tensor, weight: Tensor, m: int, n: int, k: int, bias: Tensor | None = None, *, stored_kn: bool = False, views: int = 2) -> Tensor:
@@ -53,9 +53,9 @@ def linear(t: Tape, x: Tensor, weight: Tensor, m: int, n: int, k: int, bias: Ten
 
 def attention(
     t: Tape, q: Tensor, k: Tensor, v: Tensor, *, batch: int, seq_q: int, seq_k: int, heads: int, kv_heads: int, head_dim: int, value_dim: int,
-    causal: bool = False, mask: Tensor | None = None, joint: bool = False,
+    causal: bool = False, mask: Tensor | None = None, joint: bool = False, axes: Axes = Axes.NONE,
 ) -> Tensor:  # fmt: skip
-    """Fused attention: one row forward, one backward. `joint`: q, k and v are parts of one storage, named once."""
+    """Fused attention: one row forward, one backward. `joint`: q, k and v are parts of one storage, named once; `axes`: what its sequences are."""
     e = t.width
     q_size = batch * seq_q * heads * head_dim * e
     k_size, v_size = batch * seq_k * kv_heads * head_dim * e, batch * seq_k * kv_heads * value_dim * e
@@ -72,7 +72,7 @@ def attention(
     counts = attention_counts(batch, seq_q, seq_k, heads, head_dim, value_dim, causal=causal, masked=mask is not None)
     t.row(
         Kind.ATTENTION, "attention", operands, written, (batch, 0, 0, 0), sizes=sizes, flops_matrix=counts.flops_matrix,
-        flops_vector=counts.flops_vector, attention=shape, causal=causal, skipped=counts.flops_skipped,
+        flops_vector=counts.flops_vector, attention=shape, causal=causal, axes=axes, skipped=counts.flops_skipped,
     )  # fmt: skip
 
     def backward(grad: Tensor) -> None:
@@ -82,7 +82,7 @@ def attention(
         t.row(
             Kind.ATTENTION, "attention_backward", (grad, *operands[: 1 if joint else 3], *written, *operands[1 if joint else 3 :]), parts,
             (batch, 0, 0, 0), sizes=read_sizes, flops_matrix=back.flops_matrix, flops_vector=back.flops_vector, attention=shape, causal=causal,
-            skipped=back.flops_skipped, recomputed=back.flops_recomputed, views=7,
+            axes=axes, skipped=back.flops_skipped, recomputed=back.flops_recomputed, views=7,
         )  # fmt: skip
         if joint:
             whole = t.new(sum(part.count for part in parts), needs=False)
@@ -97,11 +97,11 @@ def attention(
 
 
 def convolution(
-    t: Tape, x: Tensor, weight: Tensor, pixels: int, channels: int, inputs: int, taps: int, bias: Tensor | None = None
+    t: Tape, x: Tensor, weight: Tensor, pixels: int, channels: int, inputs: int, taps: int, bias: Tensor | None = None, *, groups: int = 1
 ) -> Tensor:  # fmt: skip
     """A convolution as the product that it is: images × pixels out, channels out, channels in × taps. Backward: one row for dX, dW and db."""
     out = t.new(pixels * channels)
-    shape = (1, pixels, channels, inputs * taps)
+    shape = (groups, pixels, channels // groups, inputs // groups * taps)
     flops = matmul_flops(*shape)
     operands = (x, weight) if bias is None else (x, weight, bias)
     extra = 0 if bias is None else out.count

@@ -1,4 +1,4 @@
-"""Norms: LayerNorm as the one kernel that it is, RMSNorm as the one row that its spelled-out kernels make."""
+"""Norms: LayerNorm and GroupNorm as the one kernel that each is, RMSNorm as the one row that its spelled-out kernels make."""
 
 from __future__ import annotations
 
@@ -7,20 +7,32 @@ from thrifty.workload.families.tape import Tape, Tensor
 from thrifty.workload.table import Kind
 
 
-def layer_norm(t: Tape, x: Tensor, weight: Tensor, bias: Tensor, rows: int, size: int) -> Tensor:
+def layer_norm(t: Tape, x: Tensor, weight: Tensor | None, bias: Tensor | None, rows: int, size: int) -> Tensor:
     """(x − mean) / std · w + b, a row's mean and reciprocal deviation kept (in fp32, as a GPU's kernel does; a CPU's takes the narrow format)."""
+    return _standardised(t, "layer_norm", x, weight, bias, rows, size, views=3)
+
+
+def group_norm(t: Tape, x: Tensor, weight: Tensor | None, bias: Tensor | None, rows: int, size: int) -> Tensor:
+    """The same over groups of an image's channels: rows = images × groups, size = channels of a group × pixels. Mean and deviation in x's format."""
+    return _standardised(t, "group_norm", x, weight, bias, rows, size, stats_format=x.format, views=1)
+
+
+def _standardised(
+    t: Tape, name: str, x: Tensor, weight: Tensor | None, bias: Tensor | None, rows: int, size: int, *, stats_format: str = "fp32", views: int
+) -> Tensor:  # fmt: skip
     out = t.new(rows * size)
-    stats = [t.new(rows, format_name="fp32", needs=False) for _ in range(2)]
-    t.row(Kind.NORM, "aten.native_layer_norm", (x, weight, bias), (out, *stats), (1, rows, size, 0), flops_vector=layer_norm_flops(rows, size))
+    stats = [t.new(rows, format_name=stats_format, needs=False) for _ in range(2)]
+    affine = [w for w in (weight, bias) if w is not None]
+    flops = layer_norm_flops(rows, size, affine=weight is not None)
+    t.row(Kind.NORM, f"aten.native_{name}", (x, *affine), (out, *stats), (1, rows, size, 0), flops_vector=flops)
 
     def backward(grad: Tensor) -> None:
-        dx, dw, db = t.new(x.count, needs=False), t.gradient_like(weight), t.gradient_like(bias)
-        t.row(
-            Kind.NORM, "aten.native_layer_norm_backward", (grad, x, *stats, weight, bias), (dx, dw, db), (1, rows, size, 0),
-            flops_vector=13 * rows * size, views=3,
-        )  # fmt: skip
-        t.give(weight, dw)
-        t.give(bias, db)
+        dx, parts = t.new(x.count, needs=False), [t.gradient_like(w) for w in affine]
+        read = [grad, x, *stats, *(affine if name == "layer_norm" else affine[:1])]
+        each = 9 + (weight is not None) + 2 * (weight is not None) + (bias is not None)
+        t.row(Kind.NORM, f"aten.native_{name}_backward", read, (dx, *parts), (1, rows, size, 0), flops_vector=each * rows * size, views=views)
+        for parameter, part in zip(affine, parts, strict=True):
+            t.give(parameter, part)
         t.give(x, dx)
 
     t.later(out, backward)

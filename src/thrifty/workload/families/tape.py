@@ -13,7 +13,7 @@ from typing import Final
 from thrifty.formats import get_format
 from thrifty.workload.builder import Access, TableBuilder
 from thrifty.workload.counts import ADAMW_FLOPS
-from thrifty.workload.table import Kind, OperatorTable, Phase, Role
+from thrifty.workload.table import Axes, Kind, OperatorTable, Phase, Role
 
 Parameter = tuple[str, tuple[int, ...]]
 """Name and shape of a parameter."""
@@ -25,12 +25,12 @@ the gradient, the parameter and its two moments; the others go between kernels).
 
 
 class Tensor:
-    """Numbers in a storage. `needs`: whether a gradient is wanted; `grad`: the gradient so far."""
+    """Numbers in a storage. `needs`: whether a gradient is wanted; `is_weight`: whether it is a parameter; `grad`: the gradient so far."""
 
-    __slots__ = ("count", "format", "grad", "needs", "size", "storage")
+    __slots__ = ("count", "format", "grad", "is_weight", "needs", "size", "storage")
 
-    def __init__(self, storage: int, count: int, size: int, format_name: str, needs: bool) -> None:
-        self.storage, self.count, self.size, self.format, self.needs = storage, count, size, format_name, needs
+    def __init__(self, storage: int, count: int, size: int, format_name: str, needs: bool, *, is_weight: bool = False) -> None:
+        self.storage, self.count, self.size, self.format, self.needs, self.is_weight = storage, count, size, format_name, needs, is_weight
         self.grad: Tensor | None = None
 
 
@@ -54,17 +54,27 @@ class Tape:
         self.calls = 0
         self._closures: list[Callable[[], None]] = []
         self.weights: dict[str, Tensor] = {}
-        stored, numbers = get_format(format_name), get_format(self.format)
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self._stored, self._numbers, self._wide = get_format(format_name), get_format(self.format), wide
         for name, shape in parameters:
-            count = 1
-            for size in shape:
-                count *= size
-            # Vectors (norms, biases) stay in the activations' format; matrices are stored in the narrow one.
-            chosen = get_format("fp32") if name in wide else stored if len(shape) > 1 else numbers
-            size = chosen.bytes_of(count)
-            self.weights[name] = Tensor(self.builder.storage(size, Role.WEIGHT, chosen.name, name), count, size, chosen.name, keep)
+            self.weight(name, *shape)
 
     # -- tensors --------------------------------------------------------------------------------------------------------------------
+
+    def weight(self, name: str, *shape: int) -> Tensor:
+        """The parameter `name`, made at its first mention."""
+        known = self.weights.get(name)
+        if known is not None:
+            return known
+        count = 1
+        for size in shape:
+            count *= size
+        # Vectors (norms, biases) stay in the activations' format; matrices are stored in the narrow one.
+        chosen = get_format("fp32") if name in self._wide else self._stored if len(shape) > 1 else self._numbers
+        size = chosen.bytes_of(count)
+        made = Tensor(self.builder.storage(size, Role.WEIGHT, chosen.name, name), count, size, chosen.name, self.keep, is_weight=True)
+        self.weights[name], self.shapes[name] = made, shape
+        return made
 
     def new(self, count: int, *, format_name: str | None = None, role: Role = Role.ACTIVATION, needs: bool | None = None, name: str = "") -> Tensor:
         """A tensor that the next row writes (or that is there already, by its role)."""
@@ -93,13 +103,13 @@ class Tape:
         self, kind: Kind, op: str, reads: Sequence[Tensor], writes: Sequence[Tensor], shape: tuple[int, int, int, int], *, flops_matrix: int = 0,
         flops_vector: int = 0, sizes: Sequence[int] | None = None, written: Sequence[int] | None = None, format_name: str | None = None,
         staged: int = 0, launches: int = 1, taps: int = 0, attention: Sequence[int] = (0, 0, 0, 0, 0, 0), causal: bool = False,
-        skipped: int = 0, recomputed: int = 0, views: int = 0,
+        axes: Axes = Axes.NONE, skipped: int = 0, recomputed: int = 0, views: int = 0,
     ) -> None:  # fmt: skip
         """Append a row. `sizes`, `written`: bytes that it reads and writes of each tensor, where that is not all of it."""
         read: list[Access] = [(t.storage, t.size) for t in reads] if sizes is None else [(t.storage, s) for t, s in zip(reads, sizes, strict=True)]
         wrote: list[Access] = [(t.storage, t.size) for t in writes] if written is None else [(t.storage, s) for t, s in zip(writes, written, strict=True)]
         self.builder.row(
-            kind, op, self.module, format_name or self.format, reads=read, writes=wrote, phase=self.phase, causal=causal, shape=shape, taps=taps,
+            kind, op, self.module, format_name or self.format, reads=read, writes=wrote, phase=self.phase, axes=axes, causal=causal, shape=shape, taps=taps,
             attention=attention, flops_matrix=flops_matrix, flops_vector=flops_vector, flops_skipped=skipped, flops_recomputed=recomputed,
             bytes_staged=staged, launches=launches, views=self.views + views, calls=self.calls,
         )  # fmt: skip
@@ -140,9 +150,8 @@ class Tape:
 
     def gradient_like(self, tensor: Tensor, grad: Tensor | None = None) -> Tensor:
         """An unwritten gradient of `tensor`: of a parameter, in the role that outlives the backward pass."""
-        is_weight = tensor.storage < len(self.weights)
-        chosen = activation_format(tensor.format) if is_weight else (grad or tensor).format
-        return self.new(tensor.count, format_name=chosen, role=Role.GRADIENT if is_weight else Role.ACTIVATION, needs=False)
+        chosen = activation_format(tensor.format) if tensor.is_weight else (grad or tensor).format
+        return self.new(tensor.count, format_name=chosen, role=Role.GRADIENT if tensor.is_weight else Role.ACTIVATION, needs=False)
 
     def backward(self) -> None:
         """Run what the forward pass left, last first."""

@@ -17,7 +17,8 @@ from torch._subclasses.fake_tensor import FakeTensor
 from torch.overrides import TorchFunctionMode
 
 from thrifty.errors import CaptureError
-from thrifty.workload.table import Role
+from thrifty.workload.table import Axes, Role
+from thrifty.workload.tracing.provenance import attention_axes, axes_of, name_as
 from thrifty.workload.tracing.rules import format_of, touched
 from thrifty.workload.tracing.rules_matrix import attention_cost
 
@@ -67,7 +68,7 @@ class _Attention(torch.autograd.Function):  # type: ignore[misc]
     def forward(
         ctx: Any, recorder: Recorder, keywords: dict[str, Any], q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor | None
     ) -> Any:  # fmt: skip
-        ctx.recorder, ctx.keywords = recorder, keywords
+        ctx.recorder, ctx.keywords, ctx.axes = recorder, keywords, attention_axes(q, k) if recorder.following else Axes.NONE
         recorder.note_node()
         operands = [q, k, v] + ([mask] if mask is not None else [])
         with recorder.silence():
@@ -117,7 +118,7 @@ class _Attention(torch.autograd.Function):  # type: ignore[misc]
         cost = attention_cost(q.shape, k.shape, v.shape, causal=bool(ctx.keywords.get("is_causal")), masked=bool(rest), backward=True)
         reads = _reads(recorder, Role.ACTIVATION, (grad, q, k, v, out, log_sum_exp, *rest))
         writes = [(recorder.register(t, Role.ACTIVATION), touched(t)) for t in found]
-        recorder.add("attention_backward", cost, reads, writes, format_of(q.dtype), mark, place)
+        recorder.add("attention_backward", cost, reads, writes, format_of(q.dtype), mark, place, ctx.axes)
         return (None, None, *found, *([None] * (4 - len(found))))
 
 
@@ -143,7 +144,10 @@ def record_forward(
     cost = attention_cost(q.shape, k.shape, v.shape, causal=bool(keywords.get("is_causal")), masked=mask is not None, backward=False)
     reads = _reads(recorder, Role.INPUT, (q, k, v, mask))
     writes = [(recorder.register(t, Role.ACTIVATION), touched(t)) for t in (out, log_sum_exp) if t is not None]
-    recorder.add("attention", cost, reads, writes, format_of(q.dtype), mark)
+    recorder.add("attention", cost, reads, writes, format_of(q.dtype), mark, axes=attention_axes(q, k) if recorder.following else Axes.NONE)
+    named = axes_of(q) if recorder.following else None
+    if named is not None:
+        name_as(out, named)
 
 
 class AttentionMode(TorchFunctionMode):  # type: ignore[misc]

@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from thrifty.workload.table import Kind, OperatorTable, Phase
+from thrifty.workload.table import Axes, Kind, OperatorTable, Phase
 
 _PRODUCTS: Final = frozenset({"aten.bmm", "aten.baddbmm"})
 _BETWEEN: Final = frozenset(
@@ -165,8 +165,10 @@ def mark_eager_attention(table: OperatorTable) -> OperatorTable:
     for softmax in softmaxes:
         found = _attention_around(flow, softmax)
         rows["heads"][softmax] = 0  # the recorder's hint
+        if found is None:
+            rows["axes"][softmax] = Axes.NONE
         for row in (*found.rows, *_gradients(flow, found)) if found is not None else ():
-            rows["kind"][row] = Kind.ATTENTION
+            rows["kind"][row], rows["axes"][row] = Kind.ATTENTION, rows["axes"][softmax]
             for name, value in zip(_HEADS, found.shape, strict=True) if found is not None else ():
                 rows[name][row] = value
     return replace(table, rows=rows)

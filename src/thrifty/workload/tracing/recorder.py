@@ -14,10 +14,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from thrifty.errors import CaptureError
 from thrifty.workload.builder import TableBuilder
-from thrifty.workload.table import Kind, Phase, Role
+from thrifty.workload.table import Axes, Kind, Phase, Role
 from thrifty.workload.tracing import rules_elementwise, rules_matrix, rules_shape
 from thrifty.workload.tracing.clocks import HostClock
 from thrifty.workload.tracing.modules import OUTSIDE, ModuleStack, Place
+from thrifty.workload.tracing.provenance import follow, score_axes
 from thrifty.workload.tracing.rules import Cost, Operator, format_of, touched, understand
 
 assert rules_elementwise and rules_matrix and rules_shape  # imported for the rules that they register
@@ -35,6 +36,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
         self.stack = stack
         self.muted = False
         self.optimizing = False
+        self.following = False  # whether named axes are followed from operator to operator
         self.dispatches = 0
         self.marks: list[Any] = []
         self.view_marks: list[Any] = []
@@ -106,12 +108,12 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
 
     def add(
         self, name: str, cost: Cost, reads: list[tuple[int, int]], writes: list[tuple[int, int]], format_name: str, mark: Any = 0.0,
-        place: tuple[Phase, Place] | None = None,
+        place: tuple[Phase, Place] | None = None, axes: Axes = Axes.NONE,
     ) -> None:  # fmt: skip
         """Append a row; the views and module calls since the last one go with it."""
         phase, (module, call) = place or self.place()
         self.builder.row(
-            cost.kind, name, module, format_name, reads=reads, writes=writes, phase=phase, causal=cost.causal, shape=cost.shape, taps=cost.taps,
+            cost.kind, name, module, format_name, reads=reads, writes=writes, phase=phase, axes=axes, causal=cost.causal, shape=cost.shape, taps=cost.taps,
             attention=cost.attention, flops_matrix=cost.flops_matrix, flops_vector=cost.flops_vector, flops_skipped=cost.flops_skipped,
             flops_recomputed=cost.flops_recomputed, launches=cost.launches, views=self._views, calls=self.stack.calls,
         )  # fmt: skip
@@ -155,6 +157,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
             self._inside += mark if self.clock.on_host else 0.0
         else:
             out = func(*args, **kwargs)
+        if self.following:
+            follow(operator.name, args, out)
         if operator.view:
             self._views += 1
             self.view_marks.append(mark)
@@ -216,7 +220,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
         if operator.results:
             made = self._outputs(out if cost.results is None else out[: cost.results], writes)
             dtype = dtype or made
-        self.add(operator.name, cost, reads, writes, format_of(dtype) if dtype is not None else "int64", mark)
+        axes = score_axes(args[0]) if self.following and cost.kind == Kind.SOFTMAX else Axes.NONE
+        self.add(operator.name, cost, reads, writes, format_of(dtype) if dtype is not None else "int64", mark, axes=axes)
 
     def _outputs(self, out: Any, writes: list[tuple[int, int]]) -> torch.dtype | None:
         if isinstance(out, torch.Tensor):

@@ -20,6 +20,7 @@ from thrifty.workload.tracing.clocks import clock_of
 from thrifty.workload.tracing.composites import join_norms
 from thrifty.workload.tracing.eager_attention import mark_eager_attention
 from thrifty.workload.tracing.modules import ModuleStack
+from thrifty.workload.tracing.provenance import has_names
 from thrifty.workload.tracing.recorder import Recorder
 
 
@@ -130,7 +131,7 @@ def recording(
 ) -> Iterator[Tape]:  # fmt: skip
     """Record every operator call inside the block, which runs `module`.
 
-    inputs    : what the module is fed, looked through for key-value caches
+    inputs    : what the module is fed, looked through for key-value caches and for names of axes, which are then followed (see `provenance`)
     optimizer : its state counts as optimizer state; its step, where the block makes one, is recorded as phase "optimizer"
     clock     : also time every row; for real tensors only
     The module and torch are left as they were, whatever happens inside.
@@ -138,6 +139,7 @@ def recording(
     recorder = Recorder(ModuleStack(module), clock=clock_of(module) if clock else None)
     _register_residents(recorder, module, inputs, optimizer)
     tape = Tape(recorder, module, inputs, optimizer)
+    recorder.following = has_names(inputs)
     with ExitStack() as open_things:
         open_things.enter_context(_mha_fast_path_off())
         open_things.enter_context(_optimizer_phase(recorder, module))
