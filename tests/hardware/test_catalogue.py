@@ -64,6 +64,7 @@ def test_every_number_of_a_device_is_a_fact() -> None:
             "price": device.price_usd, "price_per_hour": device.price_usd_per_hour,
         }  # fmt: skip
         stated |= {path for path, value in optional.items() if value is not None}
+        stated |= {path for path in device.facts if path.startswith("cache.")}
         assert set(device.facts) == stated, device.name
 
 
@@ -78,6 +79,21 @@ def test_one_chip_in_two_sheets_has_one_die() -> None:
             facts = [device.facts[path] for device in devices if path in device.facts]
             agree = len({(fact.value, fact.unit) for fact in facts}) <= 1
             assert agree or all(fact.disagrees_with for fact in facts), (chip, path)
+
+
+def test_caches_are_built_of_whole_sets_and_grow_outwards() -> None:
+    built = [device for device in map(load, device_names()) if device.caches]
+    assert {"a100-80gb", "h100-sxm5", "epyc-9654"} <= {device.name for device in built}
+    for device in built:
+        stated = {path.split(".")[1] for path in device.facts if path.startswith("cache.")}
+        assert stated == {cache.name for cache in device.caches}, device.name
+        for cache in device.caches:
+            assert cache.capacity_bytes % (cache.line_bytes * cache.ways) == 0 and cache.line_bytes % cache.sector_bytes == 0, device.name
+            assert 0 <= cache.scratchpad_bytes < cache.capacity_bytes, device.name
+        for inner, outer in zip(device.caches, device.caches[1:], strict=False):
+            assert inner.capacity_bytes < outer.capacity_bytes and inner.instances >= outer.instances, device.name
+    a100 = load("a100-80gb").caches
+    assert [(cache.capacity_bytes, cache.ways, cache.instances) for cache in a100] == [(192 * 1024, 384, 108), (40 * 2**20, 16, 1)]
 
 
 def test_a_tier_is_as_fast_as_the_link_of_that_name() -> None:

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from tests.hardware.sheet_texts import DEVICE, SITE, SYSTEM, broken
 
 from thrifty.errors import BadFile, BadSheet, ThriftyError
-from thrifty.hardware import Fact, MemoryTier, Tier, load
+from thrifty.hardware import Cache, Fact, MemoryTier, Tier, load
 from thrifty.hardware.sheets import read_device, read_site, read_system
 
 TIERS = SYSTEM[SYSTEM.index("[tiers") : SYSTEM.index("[power")]
 BANDWIDTH = DEVICE[DEVICE.index("[memory.hbm.bandwidth]") : DEVICE.index("[power.tdp]")]
 FIELDS = "value, unit, source, where, read_on, note, disagrees_with"
 DEVICE_KEYS = (
-    "name, title, vendor, kind, chip, year, memory_technology, notes, sources, peak, vector, memory, links, power, die, price, price_per_hour"
+    "name, title, vendor, kind, chip, year, memory_technology, notes, sources, peak, vector, memory, cache, links, power, die, price, price_per_hour"
 )
 
 
@@ -136,6 +136,47 @@ SOURCE_LINE = 'source = "toy-sheet"\nwhere = "row bandwidth"'
 def test_a_broken_device_is_refused(tmp_path: Path, old: str, new: str, says: str) -> None:
     with pytest.raises(BadSheet) as caught:
         read_device(broken(tmp_path, DEVICE, old, new))
+    assert str(caught.value) == f"toy.toml: {says}"
+
+
+def cache_sheet(**numbers: tuple[float, str]) -> str:
+    ground = 'source = "toy-sheet"\nwhere = "row cache"\nread_on = 2026-11-24\n'
+    return "".join(f'\n[cache.l1.{key}]\nvalue = {value}\nunit = "{unit}"\n{ground}' for key, (value, unit) in numbers.items())
+
+
+def test_a_cache_is_read_with_its_sectors_and_sets(tmp_path: Path) -> None:
+    text = '\n[cache.l1]\nwrite = "through"\n' + cache_sheet(
+        capacity=(64, "KiB"), line=(128, "B"), sector=(32, "B"), sets=(4, "dimensionless"), instances=(10, "dimensionless"), scratchpad=(32, "KiB")
+    )
+    (cache,) = read_device(whole(tmp_path, DEVICE + text)).caches
+    assert cache == Cache(
+        name="l1", capacity_bytes=65536, line_bytes=128, sector_bytes=32, ways=128, instances=10, write_through=True, scratchpad_bytes=32768
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (cache_sheet(line=(64, "B")), "[cache.l1.capacity] is missing. Write it with value, unit, source, where and read_on."),
+        (cache_sheet(capacity=(32, "KiB")), "[cache.l1.line] is missing. Write it with value, unit, source, where and read_on."),
+        (
+            cache_sheet(capacity=(32, "KiB"), line=(64, "B")),
+            "cache.l1 needs one of ways and sets. Write [cache.l1.ways] or [cache.l1.sets]; the other follows from capacity.",
+        ),
+        (
+            cache_sheet(capacity=(32, "KiB"), line=(64, "B"), ways=(5, "dimensionless")),
+            "cache.l1 does not hold whole sets: 32768 bytes, lines of 64, 5 ways. Mend one of them.",
+        ),
+        ('\n[cache.l1]\nwrite = "never"\n', "cache.l1.write is 'never'. Choose from: back, through."),
+        (
+            cache_sheet(capacity=(32, "KiB"), size=(64, "B")),
+            "unknown key 'cache.l1.size'. Allowed here: write, capacity, line, sector, ways, sets, instances, scratchpad.",
+        ),
+    ],
+)
+def test_a_broken_cache_is_refused(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(BadSheet) as caught:
+        read_device(whole(tmp_path, DEVICE + text))
     assert str(caught.value) == f"toy.toml: {says}"
 
 

@@ -10,13 +10,14 @@ values), `library` (finding them by name), `cli` (showing them).
 Not known here: how fast anything runs (see `cost`), clocks and power states, prices of today, and any hour of a grid: a site is a yearly mean.
 """
 
-from thrifty.hardware.device import Calibration, Device, DeviceKind, Fact, Link, MemoryTier, Site, System, Tier
+from thrifty.hardware.device import Cache, Calibration, Device, DeviceKind, Fact, Link, MemoryTier, Site, System, Tier
 from thrifty.hardware.library import THIS_CUDA, THIS_MACHINE, device_names, load, load_site, load_system, site_names, system_names
 from thrifty.hardware.sources import Source, catalogue_sources
 
 __all__ = [
     "THIS_CUDA",
     "THIS_MACHINE",
+    "Cache",
     "Calibration",
     "Device",
     "DeviceKind",

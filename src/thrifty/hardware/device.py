@@ -36,6 +36,28 @@ class MemoryTier:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cache:
+    """How one level of cache is built; a `MemoryTier` says how much and how fast all of it is, this how one of its instances decides what stays.
+
+    capacity_bytes   : of one instance
+    line_bytes       : what one tag covers; sector_bytes: what one miss fetches (the line, where lines have no sectors)
+    ways             : lines that compete for one place
+    instances        : how many the device has (one a core, one a streaming multiprocessor, or one for all)
+    write_through    : stores go on to the next level and bring no line in; else they stay until the line leaves (write-back, write-allocate)
+    scratchpad_bytes : how much of the capacity kernels may take as shared memory; 0 where the cache keeps it all
+    """
+
+    name: str
+    capacity_bytes: int
+    line_bytes: int
+    sector_bytes: int
+    ways: int
+    instances: int = 1
+    write_through: bool = False
+    scratchpad_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
     """A way out of the device. bandwidth is per device and per direction."""
 
@@ -61,6 +83,7 @@ class Device:
     peak_flops        : FLOP/s (OP/s for integers) of dense matrix products by arithmetic format
     vector_flops      : FLOP/s outside the matrix units, FP32
     memory            : tiers from the largest (off chip) to the smallest
+    caches            : from the one nearest to the arithmetic outwards; empty where nobody says how they are built
     chip              : the piece of silicon, e.g. "GH100", which several devices may share; "" where it has no name of its own
     idle_w            : power when on and doing nothing; None where nobody says
     facts             : every number of the sheet by its path, e.g. "peak.bf16", "memory.hbm.bandwidth"
@@ -76,6 +99,7 @@ class Device:
     memory: tuple[MemoryTier, ...]
     memory_technology: str
     chip: str = ""
+    caches: tuple[Cache, ...] = ()
     links: tuple[Link, ...] = ()
     tdp_w: float
     idle_w: float | None = None

@@ -23,7 +23,7 @@ from typing import Any, Final, Literal, cast, get_args
 
 from thrifty.errors import BadFile, BadSheet, BadValue, UnknownName
 from thrifty.formats import get_format
-from thrifty.hardware.device import Device, DeviceKind, Fact, Link, MemoryTier, Site, System, Tier
+from thrifty.hardware.device import Cache, Device, DeviceKind, Fact, Link, MemoryTier, Site, System, Tier
 from thrifty.hardware.sources import catalogue_sources, parse_sources
 from thrifty.hardware.units import convert
 
@@ -31,6 +31,7 @@ _VALUE_KEYS: Final = ("value", "unit", "source", "where", "read_on", "note", "di
 _EXAMPLE_UNIT: Final = {
     "compute": "TFLOP/s", "bandwidth": "TB/s", "capacity": "GB", "power": "W", "time": "us", "area": "mm**2", "node": "nm", "price": "USD",
     "price_per_time": "USD/hour", "price_per_energy": "USD/kWh", "carbon_per_energy": "gCO2e/kWh", "ratio": "dimensionless", "energy": "TWh",
+    "count": "dimensionless",
 }  # fmt: skip
 _MIX_TOLERANCE: Final = 0.01
 """The fuels of a mix must add up to the total that the source states, but for what its own rounding loses."""
@@ -159,7 +160,8 @@ def read_device(path: Path) -> Device:
     return Device(
         name=sheet.text("name"), title=sheet.text("title"), vendor=sheet.text("vendor"), kind=cast(DeviceKind, kind),
         chip=sheet.text("chip", optional=True), year=sheet.whole(sheet.content, "year"), memory_technology=sheet.text("memory_technology"),
-        peak_flops=_peaks(sheet), vector_flops=sheet.must("vector", "compute"), memory=_memory(sheet), links=_links(sheet),
+        peak_flops=_peaks(sheet), vector_flops=sheet.must("vector", "compute"), memory=_memory(sheet), caches=_caches(sheet),
+        links=_links(sheet),
         tdp_w=sheet.must("power.tdp", "power"), idle_w=sheet.value("power.idle", "power"),
         die_area_mm2=sheet.value("die.area", "area"), process_node_nm=sheet.value("die.node", "node"),
         price_usd=sheet.value("price", "price"), price_usd_per_hour=sheet.value("price_per_hour", "price_per_time"),
@@ -208,7 +210,7 @@ def read_site(path: Path) -> Site:
 
 
 _DEVICE_KEYS: Final = (
-    "name", "title", "vendor", "kind", "chip", "year", "memory_technology", "notes", "sources", "peak", "vector", "memory", "links", "power", "die",
+    "name", "title", "vendor", "kind", "chip", "year", "memory_technology", "notes", "sources", "peak", "vector", "memory", "cache", "links", "power", "die",
     "price", "price_per_hour",
 )  # fmt: skip
 _SYSTEM_KEYS: Final = ("name", "title", "device", "year", "notes", "sources", "tiers", "power", "price", "price_per_hour")
@@ -246,6 +248,34 @@ def _memory(sheet: Sheet) -> tuple[MemoryTier, ...]:
     if not tiers:
         raise BadSheet(f"{sheet.file}: [memory] is missing. Write [memory.NAME.capacity] and [memory.NAME.bandwidth].")
     return tuple(tiers)
+
+
+def _caches(sheet: Sheet) -> tuple[Cache, ...]:
+    """Every [cache.NAME], from the one nearest to the arithmetic outwards. Numbers of one instance; capacity may stand in [memory.NAME] instead."""
+    caches: list[Cache] = []
+    for name, table in sheet.table("cache").items():
+        where = f"cache.{name}"
+        sheet.only(table, ("write", "capacity", "line", "sector", "ways", "sets", "instances", "scratchpad"), where)
+        write = table.get("write", "back")
+        if write not in ("back", "through"):
+            raise BadSheet(f"{sheet.file}: {where}.write is {write!r}. Choose from: back, through.")
+        capacity = sheet.value(f"{where}.capacity", "capacity") or sheet.value(f"memory.{name}.capacity", "capacity")
+        if capacity is None:
+            raise BadSheet(f"{sheet.file}: [{where}.capacity] is missing. Write it with value, unit, source, where and read_on.")
+        line = sheet.must(f"{where}.line", "capacity")
+        ways, sets = sheet.value(f"{where}.ways", "count"), sheet.value(f"{where}.sets", "count")
+        if (ways is None) == (sets is None):
+            raise BadSheet(f"{sheet.file}: {where} needs one of ways and sets. Write [{where}.ways] or [{where}.sets]; the other follows from capacity.")
+        if ways is None:
+            ways = capacity / line / float(sets or 1)
+        if ways != int(ways) or capacity % (line * ways):
+            raise BadSheet(f"{sheet.file}: {where} does not hold whole sets: {capacity:g} bytes, lines of {line:g}, {ways:g} ways. Mend one of them.")
+        caches.append(Cache(
+            name=name, capacity_bytes=int(capacity), line_bytes=int(line), sector_bytes=int(sheet.value(f"{where}.sector", "capacity") or line), ways=int(ways),
+            instances=int(sheet.value(f"{where}.instances", "count") or 1), write_through=write == "through",
+            scratchpad_bytes=int(sheet.value(f"{where}.scratchpad", "capacity") or 0),
+        ))  # fmt: skip
+    return tuple(caches)
 
 
 def _links(sheet: Sheet) -> tuple[Link, ...]:
