@@ -7,6 +7,7 @@ function without arguments that makes one.
 from __future__ import annotations
 
 import functools
+import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -14,16 +15,17 @@ from typing import Any, Final
 
 from thrifty.errors import BadFile, BadValue, unknown_name
 from thrifty.formats import get_format
-from thrifty.plugins import load_plugins
+from thrifty.workload.entries import added, entry_names, find_entry, stem_of
 from thrifty.workload.entry import Entry
 from thrifty.workload.model import PHASES, Source, Workload, WorkPhase
+from thrifty.workload.pipelines import Pipeline, read_pipeline
 from thrifty.workload.points import check_point
 from thrifty.workload.sheets import read_entry
 from thrifty.workload.table import Role
 
 LIST_COMMAND: Final = "thrifty workload list"
-_GROUP: Final = "thrifty.workloads"
 _DEFAULT_FORMAT: Final = "fp32"
+_PIPELINES: Final = files("thrifty.workload.pipelines") / "catalogue"
 
 
 def load(
@@ -43,6 +45,8 @@ def load(
     if phase is not None and phase not in PHASES:
         raise BadValue(f"phase='{phase}' is none of {', '.join(PHASES)}. Choose one of them.")
     found = _resolve(name)
+    if isinstance(found, Pipeline):
+        return _from_pipeline(found, phase, format, recompute, point)
     if isinstance(found, Workload):
         if recompute:
             raise BadValue(f"'{found.name}' is captured as its module runs, so recompute is not a choice here. Turn it on in the module.")
@@ -53,39 +57,85 @@ def load(
 
 
 def names() -> tuple[str, ...]:
-    """Every workload of the catalogue and of installed packages, sorted."""
-    return tuple(sorted({*_stems(), *_added()}))
+    """Every workload of the catalogue, pipelines among them, and of installed packages, sorted."""
+    return tuple(sorted({*entry_names(), *pipeline_names(), *added()}))
+
+
+def pipeline_names() -> tuple[str, ...]:
+    """Every pipeline of the catalogue, sorted."""
+    return tuple(sorted(path.name.removesuffix(".toml") for path in _PIPELINES.iterdir() if path.name.endswith(".toml")))
+
+
+def get_pipeline(name: str) -> Pipeline:
+    """The catalogue's pipeline of that name (``name@preset``: a smaller copy). Raises UnknownName, BadFile."""
+    stem = stem_of(name.lower())
+    if stem not in pipeline_names():
+        raise unknown_name("pipeline", name, pipeline_names(), LIST_COMMAND)
+    return _pipeline(name.lower())
 
 
 def get_entry(name: str) -> Entry:
     """The catalogue's sheet of `name` (``name@preset``: a smaller copy), or the sheet at a path that ends in ``.toml``. Raises UnknownName, BadFile."""
-    if str(name).endswith(".toml"):
-        return read_entry(Path(name))
-    key = name.lower()
-    if _stem(key) in _stems():
-        return _catalogue_entry(key)
-    added = _added().get(name)
-    if isinstance(added, Entry):
-        return added
+    found, key = find_entry(str(name)), name.lower()
+    if found is not None:
+        return found
+    if stem_of(key) in pipeline_names():
+        parts = ", ".join(dict.fromkeys(stage.component for stage in _pipeline(key).sheet.stages))
+        raise BadValue(f"'{name}' is a pipeline of several models: {parts}. Name one of them.")
     raise unknown_name("workload", name, names(), LIST_COMMAND)
 
 
-def _resolve(name: str | Path | Entry | Source) -> Entry | Workload | Source:
+def _resolve(name: str | Path | Entry | Source) -> Entry | Workload | Source | Pipeline:
     if not isinstance(name, (str, Path)):
         return name
     text = str(name)
     if text.endswith(".toml"):
-        return read_entry(Path(text))
-    if _stem(text.lower()) in _stems():
-        return _catalogue_entry(text.lower())
-    added = _added()
-    if text in added:
-        return added[text]
+        return read_sheet(Path(text))
+    if stem_of(text.lower()) in pipeline_names():
+        return _pipeline(text.lower())
+    if stem_of(text.lower()) in entry_names():
+        return get_entry(text)
+    if text in added():
+        return added()[text]
     from thrifty.workload.building import load_any, names_something_to_build
 
     if isinstance(name, Path) or names_something_to_build(text):
         return load_any(name)
+    stage = _stage_of_pipeline(text.lower())
+    if stage is not None:
+        return stage
     raise unknown_name("workload", text, names(), LIST_COMMAND)
+
+
+def read_sheet(path: Path) -> Entry | Pipeline:
+    """The model or pipeline that the sheet at `path` states: a pipeline has stages."""
+    try:
+        is_pipeline = "stages" in tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        is_pipeline = False  # whoever reads it says what is wrong
+    return Pipeline(read_pipeline(path)) if is_pipeline else read_entry(path)
+
+
+def _stage_of_pipeline(name: str) -> Entry | None:
+    """The component of "PIPELINE-STAGE", or of "PIPELINE-STAGE@preset"; None where there is none."""
+    stem, _, preset = name.partition("@")
+    for pipeline in pipeline_names():
+        if stem.startswith(f"{pipeline}-"):
+            for stage in _pipeline(f"{pipeline}@{preset}" if preset else pipeline).sheet.stages:
+                if stem == f"{pipeline}-{stage.name}":
+                    return get_entry(stage.component)
+    return None
+
+
+def _from_pipeline(pipeline: Pipeline, phase: WorkPhase | None, format_name: str | None, recompute: bool, point: Mapping[str, int]) -> Workload:
+    if recompute:
+        raise BadValue(f"'{pipeline.sheet.name}' is a pipeline, which is not trained as a whole, so recompute is no choice here. Leave it out.")
+    sheet = pipeline.sheet
+    parts = ", ".join(dict.fromkeys(stage.component for stage in sheet.stages))
+    return _from_source(
+        pipeline, sheet.name, phase or "forward", format_name or sheet.format, point, parameters=pipeline.parameter_total(), origin=f"pipeline of {parts}",
+        notes=sheet.notes, details={"title": sheet.title, "licence": sheet.licence},
+    )  # fmt: skip
 
 
 def _from_entry(entry: Entry, phase: WorkPhase | None, format_name: str | None, recompute: bool, point: Mapping[str, int]) -> Workload:
@@ -122,35 +172,7 @@ def _from_source(
 
 
 @functools.cache
-def _stems() -> tuple[str, ...]:
-    paths = (files("thrifty.workload") / "catalogue").iterdir()
-    return tuple(sorted(path.name.removesuffix(".toml") for path in paths if path.name.endswith(".toml") and path.name != "sources.toml"))
-
-
-def _stem(name: str) -> str:
-    """Of "name@preset", the name."""
-    return name.partition("@")[0]
-
-
-@functools.cache
-def _catalogue_entry(name: str) -> Entry:
+def _pipeline(name: str) -> Pipeline:
     stem, _, preset = name.partition("@")
-    entry = read_entry(Path(str(files("thrifty.workload") / "catalogue" / f"{stem}.toml")))
-    return entry.at_preset(preset) if preset else entry
-
-
-@functools.cache
-def _added() -> dict[str, Entry | Workload | Source]:
-    """What installed packages bring, made once. Raises BadFile for an entry point that is none of the three."""
-    made: dict[str, Entry | Workload | Source] = {}
-    for name, part in load_plugins(_GROUP).items():
-        is_ready = isinstance(part, (Entry, Workload)) or _is_source(part)
-        found = part if is_ready or not callable(part) else part()
-        if not isinstance(found, (Entry, Workload)) and not _is_source(found):
-            raise BadFile(f"plug-in '{name}' ({_GROUP}) gives a {type(found).__name__}. Let it give an Entry, a Workload or a Source.")
-        made[name] = found
-    return made
-
-
-def _is_source(part: object) -> bool:
-    return not isinstance(part, type) and callable(getattr(part, "symbols", None)) and callable(getattr(part, "table", None))
+    sheet = read_pipeline(Path(str(_PIPELINES / f"{stem}.toml")))
+    return Pipeline(sheet.at_preset(preset) if preset else sheet)

@@ -76,7 +76,7 @@ def read_entry(path: Path) -> Entry:
         raise BadFile(f"cannot read '{path}': {(error.strerror or str(error)).lower()}. Give the path of a workload sheet.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadFile(f"'{path}' is not TOML: {error}. Mend it, or see thrifty.workload.sheets for what a sheet looks like.") from error
-    _only(file, content, _KEYS, "")
+    refuse_unknown_keys(file, content, _KEYS, "")
     context = content.get("context")
     format_name = _text(file, content, "format")
     try:
@@ -90,19 +90,20 @@ def read_entry(path: Path) -> Entry:
     if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
         raise BadFile(f'{file}: notes is no list of texts. Write notes = ["..."].')
     torch = _table(file, content, "torch")
-    _only(file, torch, ("class", "config"), "torch.")
+    refuse_unknown_keys(file, torch, ("class", "config"), "torch.")
     shape, takes_shape = _table(file, content, "shape"), bool(torch) and "config" not in torch
     return Entry(
         name=_text(file, content, "name"), title=_text(file, content, "title"), kind=kind, family=_text(file, content, "family"),  # type: ignore[arg-type]
         shape=shape, parameters=_whole(file, content, "parameters"), format=format_name,
         licence=_text(file, content, "licence"), context=None if context is None else _whole(file, content, "context"),
         torch_class=_text(file, torch, "class", "torch.") if torch else None, torch_config=shape if takes_shape else _table(file, torch, "config", "torch."),
-        weights=_weights(file, content), notes=tuple(notes), facts=_facts(file, content),
+        weights=_weights(file, content), notes=tuple(notes), facts=read_facts(file, content),
         point=_sizes(file, _table(file, content, "point"), "point."), presets=_presets(file, content, takes_shape),
     )  # fmt: skip
 
 
-def _only(file: str, table: Mapping[str, Any], allowed: Iterable[str], where: str) -> None:
+def refuse_unknown_keys(file: str, table: Mapping[str, Any], allowed: Iterable[str], where: str) -> None:
+    """Raise BadFile for a key of `table` (which stands at `where`) that is none of `allowed`."""
     names = tuple(allowed)
     for key in table:
         if key not in names:
@@ -145,7 +146,7 @@ def _presets(file: str, content: Mapping[str, Any], takes_shape: bool) -> dict[s
         where = f"presets.{name}."
         if not isinstance(preset, dict) or name == PAPER:
             raise BadFile(f"{file}: presets.{name} is no preset. Write [presets.tiny] with parameters and shape; '{PAPER}' is the sheet itself.")
-        _only(file, preset, ("parameters", "shape", "torch", "point"), where)
+        refuse_unknown_keys(file, preset, ("parameters", "shape", "torch", "point"), where)
         shape = _table(file, preset, "shape", where)
         found[name] = Preset(
             parameters=_whole(file, preset, "parameters"), shape=shape, torch_config=shape if takes_shape else _table(file, preset, "torch", where),
@@ -158,22 +159,23 @@ def _weights(file: str, content: Mapping[str, Any]) -> Weights | None:
     table = _table(file, content, "weights")
     if not table:
         return None
-    _only(file, table, ("package", "file", "format"), "weights.")
+    refuse_unknown_keys(file, table, ("package", "file", "format"), "weights.")
     return Weights(**{key: _text(file, table, key, "weights.") for key in ("package", "file", "format")})
 
 
-def _facts(file: str, content: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+def read_facts(file: str, content: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Who says what of a sheet: its table ``facts``, every source known. Raises BadFile."""
     own = _table(file, content, "sources")
     for key, source in own.items():
         if not isinstance(source, dict):
             raise BadFile(f"{file}: sources.{key} is no table. Write [sources.{key}] with title, publisher, date and licence.")
-        _only(file, source, _SOURCE_KEYS, f"sources.{key}.")
+        refuse_unknown_keys(file, source, _SOURCE_KEYS, f"sources.{key}.")
     known = {*catalogue_sources(), *own}
     found = {}
     for name, fact in _table(file, content, "facts").items():
         if not isinstance(fact, dict):
             raise BadFile(f"{file}: facts.{name} is no table. Write [facts.{name}] with source, where and read_on.")
-        _only(file, fact, ("source", "where", "read_on", "note", "disagrees_with"), f"facts.{name}.")
+        refuse_unknown_keys(file, fact, ("source", "where", "read_on", "note", "disagrees_with"), f"facts.{name}.")
         source = _text(file, fact, "source", f"facts.{name}.")
         if source not in known:
             near = difflib.get_close_matches(source, known, n=1)

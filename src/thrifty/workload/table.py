@@ -125,10 +125,14 @@ SHAPE: Final = ("batch", "m", "n", "k", "taps", "seq_q", "seq_k", "heads", "kv_h
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A part of the work that is done `repeat` times over: a denoising step, a decoded token."""
+    """A part of the work that is done `repeat` times over: a denoising step, a decoded token.
+
+    growth : keys by which its own attention grows from one repeat to the next; its rows then stand at the middle repeat
+    """
 
     name: str
     repeat: int = 1
+    growth: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
