@@ -22,6 +22,7 @@ from thrifty.version import __version__
 ROOMS: Final[dict[str, tuple[str, str]]] = {
     "workload": ("thrifty.workload.cli:app", "What runs: list, show and trace workloads."),
     "hardware": ("thrifty.hardware.cli:app", "Where it runs: devices, systems and sites; calibrate this machine."),
+    "operators": ("thrifty.lenses.operators.cli:app", "What dominates: operators, attention, sequences and rooflines."),
     "validate": ("thrifty.measure.cli:validate_app", "Hold the models against reality."),
 }
 """Command -> the typer app behind it, and the line that --help shows without importing it."""

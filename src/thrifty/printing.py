@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.table import Table
 
 PIPE_WIDTH: Final = 140
@@ -27,8 +28,8 @@ def make_table(*headings: str, rows: Iterable[Sequence[str]]) -> Table:
     return made
 
 
-def print_parts(*parts: Table | str) -> None:
-    """Print tables and lines on stdout, as wide as the terminal, or `PIPE_WIDTH` in a pipe."""
+def print_parts(*parts: RenderableType) -> None:
+    """Print tables, pages and lines on stdout, as wide as the terminal, or `PIPE_WIDTH` in a pipe."""
     from rich.console import Console
 
     console = Console(highlight=False, markup=False)

@@ -25,8 +25,8 @@ def kernel_kind(rows: npt.NDArray[Any]) -> Ints:
     return np.asarray(kernel, dtype=np.int64)
 
 
-def cold_bytes(table: OperatorTable) -> npt.NDArray[np.int64]:
-    """(R,) bytes read by each row that were last touched more than `CACHE_BYTES` of traffic ago; what a step touches first, a whole step ago."""
+def cold_bytes(table: OperatorTable, cache_bytes: int = CACHE_BYTES) -> npt.NDArray[np.int64]:
+    """(R,) bytes read by each row that were last touched more than `cache_bytes` of traffic ago; what a step touches first, a whole step ago."""
     count = len(table)
     result = np.zeros(count, dtype=np.int64)
     if not count:
@@ -45,7 +45,7 @@ def cold_bytes(table: OperatorTable) -> npt.NDArray[np.int64]:
     last[1:] = after[rows[:-1]]
     last[~same] = after[rows[~same]] - moved[rows[~same]] - after[-1]  # one step ago
     distance = after[rows] - moved[rows] - last
-    chosen = is_read & (distance > CACHE_BYTES)
+    chosen = is_read & (distance > cache_bytes)
     np.add.at(result, rows[chosen], size[chosen])
     return result
 

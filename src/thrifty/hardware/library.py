@@ -26,7 +26,7 @@ _Noun = TypeVar("_Noun", Device, System, Site)
 
 def load(name: str) -> Device:
     """The device called `name`: ``this-machine`` or ``this-machine-cuda`` (calibrated), a name of the catalogue, the path of your own ``.toml``, or
-    one that a package brings.
+    one that a package brings. The last letter of a memory's size may be left out: a100-80g is a100-80gb.
 
     Raises UnknownName with the nearest name, BadFile or BadSheet for a file that breaks a rule.
     """
@@ -37,6 +37,7 @@ def load(name: str) -> Device:
     if _is_path(name):
         return read_device(Path(name))
     key = name.lower()
+    key += "b" if key.endswith("g") and f"{key}b" in _stems("devices") else ""
     if key in _stems("devices"):
         return _catalogue_device(key)
     added = _added(Device)

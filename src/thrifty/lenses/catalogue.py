@@ -1,0 +1,16 @@
+"""The lenses that there are."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from thrifty.lenses.contract import Lens
+from thrifty.lenses.operators.lens import OperatorsLens
+from thrifty.plugins import load_plugins
+
+LENSES: Final[tuple[Lens, ...]] = (OperatorsLens(),)
+
+
+def all_lenses() -> tuple[Lens, ...]:
+    """Ours, and those of installed packages."""
+    return (*LENSES, *(plugin() if isinstance(plugin, type) else plugin for plugin in load_plugins("thrifty.lenses").values()))
