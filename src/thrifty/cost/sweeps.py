@@ -21,6 +21,7 @@ from thrifty.cost.sustained import Sustained, calibrated_parts, sustained_of
 from thrifty.formats import get_format
 from thrifty.hardware import Device
 from thrifty.workload.model import Workload
+from thrifty.workload.pipelines import Pipeline
 from thrifty.workload.scaling import VALUES, Chamber
 
 USED: Final = ("work", "flops_vector", "moved", "seq_q", "seq_k", "head_bytes", "batch")
@@ -190,11 +191,19 @@ def chamber_columns(chamber: Chamber, sizes_PS: npt.NDArray[np.int64]) -> tuple[
     return columns, chamber.multiplicity_U.astype(np.float64)
 
 
-def sweep(workload: Workload, devices: Sequence[Device], points: Mapping[str, npt.ArrayLike], *, fused: bool = False, memory: bool = True) -> Sweep:
-    """Time, energy, bound and memory of `workload` at all `points` (arrays of one shape, flattened; symbols not named stay put) on all `devices`.
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Seconds and joules (D, P), seconds by what bounds them (D, P, 3), and bytes held (P,) of one workload at P points."""
 
-    Raises BadValue for a size outside its symbol's range, or a device without arithmetic for the workload's format.
-    """
+    seconds_DP: Floats
+    energy_j_DP: Floats
+    bound_s_DP3: Floats
+    memory_bytes_P: npt.NDArray[np.int64]
+    sizes: Mapping[str, npt.NDArray[np.int64]]
+
+
+def sweep_parts(workload: Workload, devices: Sequence[Device], points: Mapping[str, npt.ArrayLike], *, fused: bool = False, memory: bool = True) -> Parts:
+    """`sweep` of a workload without stages, its times still told apart by what bounds them."""
     polynomials = workload.polynomials
     groups = polynomials.groups(points)
     count = sum(len(indices) for _, indices, _ in groups)
@@ -215,7 +224,25 @@ def sweep(workload: Workload, devices: Sequence[Device], points: Mapping[str, np
             for result, values in zip((seconds, energy, parts), found, strict=True):
                 result[np.ix_(roofs, indices)] = values
     held = polynomials.peak_memory(points) if memory else np.zeros(count, dtype=np.int64)
+    return Parts(
+        seconds_DP=seconds, energy_j_DP=energy, bound_s_DP3=parts, memory_bytes_P=held,
+        sizes={name: sizes[:, i] for i, name in enumerate(polynomials.names)},
+    )  # fmt: skip
+
+
+def sweep(workload: Workload, devices: Sequence[Device], points: Mapping[str, npt.ArrayLike], *, fused: bool = False, memory: bool = True) -> Sweep:
+    """Time, energy, bound and memory of `workload` at all `points` (arrays of one shape, flattened; symbols not named stay put) on all `devices`.
+
+    A pipeline's stages are swept each for itself and added up. Raises BadValue for a size outside its symbol's range, or a device without
+    arithmetic for the workload's format.
+    """
+    if isinstance(workload.source, Pipeline):
+        from thrifty.cost.staged import staged_parts
+
+        found = staged_parts(workload, devices, points, fused=fused, memory=memory)
+    else:
+        found = sweep_parts(workload, devices, points, fused=fused, memory=memory)
     return Sweep(
-        points={name: sizes[:, i] for i, name in enumerate(polynomials.names)}, devices=tuple(devices), time_s_DP=seconds, energy_j_DP=energy,
-        bound_DP=parts.argmax(axis=2), memory_bytes_P=held,
+        points=found.sizes, devices=tuple(devices), time_s_DP=found.seconds_DP, energy_j_DP=found.energy_j_DP, bound_DP=found.bound_s_DP3.argmax(axis=2),
+        memory_bytes_P=found.memory_bytes_P,
     )  # fmt: skip

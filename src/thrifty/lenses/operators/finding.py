@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from thrifty.hardware import Device, Site
+from thrifty.hardware import Device, Site, load_site
 from thrifty.hardware import load as load_device
-from thrifty.hardware import load_site
 from thrifty.lenses.operators.breakdown import Group, breakdown
 from thrifty.lenses.operators.intensity import Intensity, intensity
 from thrifty.lenses.operators.sequences import attention_list, histogram

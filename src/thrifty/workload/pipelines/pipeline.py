@@ -79,8 +79,8 @@ class Pipeline:
         return tuple(segment for stage in self.sheet.stages for segment in self._segments(stage, point))
 
     def _segments(self, stage: PlannedStage, point: Mapping[str, int]) -> Iterator[Segment]:
-        repeat = self._repeat(stage, point)
-        sizes = {name: self._size(stage, name, text, point) for name, text in stage.at.items()}
+        repeat = self.repeat_of(stage, point)
+        sizes = {name: self.size_of(stage, name, text, point) for name, text in stage.at.items()}
         phase = self.phase_of(stage)
         if stage.grows is None:
             if repeat:
@@ -98,13 +98,15 @@ class Pipeline:
         """Of a stage: what its sheet says, else forward."""
         return stage.phase or "forward"
 
-    def _repeat(self, stage: PlannedStage, point: Mapping[str, Any]) -> Any:
+    def repeat_of(self, stage: PlannedStage, point: Mapping[str, Any]) -> Any:
+        """How often a stage runs; an array where the point's sizes are."""
         repeat = evaluate(stage.repeat, point)
         if np.any(np.asarray(repeat) < 0):
             raise BadValue(f"stage '{stage.name}' of '{self.sheet.name}' would run {repeat} times. Mend its sizes.")
         return repeat
 
-    def _size(self, stage: PlannedStage, name: str, text: str, point: Mapping[str, Any]) -> Any:
+    def size_of(self, stage: PlannedStage, name: str, text: str, point: Mapping[str, Any]) -> Any:
+        """A size of a stage's component by its formula `text`, likewise. Raises BadValue that names the stage."""
         try:
             return evaluate(text, point)
         except BadValue as error:
@@ -135,8 +137,8 @@ class Pipeline:
         arrays = dict(zip(arrays, np.broadcast_arrays(*arrays.values()), strict=True))
         result = {name: np.zeros(next(iter(arrays.values())).shape, dtype=np.int64) for name in COUNTS if name != "bytes_weight"}
         for stage in self.sheet.stages:
-            repeat = np.broadcast_to(self._repeat(stage, arrays), result["flops_matrix"].shape)
-            sizes = {name: np.broadcast_to(self._size(stage, name, text, arrays), repeat.shape) for name, text in stage.at.items()}
+            repeat = np.broadcast_to(self.repeat_of(stage, arrays), result["flops_matrix"].shape)
+            sizes = {name: np.broadcast_to(self.size_of(stage, name, text, arrays), repeat.shape) for name, text in stage.at.items()}
             polynomials = self._polynomials(stage, format_name)
             if stage.grows is None:
                 for name, values in polynomials.totals(sizes).items():

@@ -135,8 +135,9 @@ def regroup(named: Named, shape: Sequence[int]) -> Named:
             product *= length
         if product != size:
             return _blurred(named, shape)
-        while atoms and atoms[-1][1] == 1 and (place + 1 == len(shape) or shape[place + 1] != 1):
-            taken.append(atoms.pop())  # an axis of one stays with what lies before it, unless an axis of one follows
+        last = place + 1 == len(shape)
+        while atoms and atoms[-1][1] == 1 and (last or (size != 1 and shape[place + 1] != 1)):
+            taken.append(atoms.pop())  # an axis of one stays with what lies before it, unless an axis of one is or follows
         result.append(tuple(taken))
     return tuple(result)
 
