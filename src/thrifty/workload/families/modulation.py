@@ -116,13 +116,40 @@ def factor(t: Tape, a: Tensor, b: Tensor, *, format_name: str | None = None) -> 
     return out
 
 
-def modulate(t: Tape, normed: Tensor, scale: Tensor, shift: Tensor, *, views: tuple[int, int] = (0, 0)) -> Tensor:
-    """normed · (1 + scale) + shift, both of one sample and broadcast over its tokens; `views`: taken before the product and before the sum."""
-    one_more = ops.plain(t, "aten.add", scale, 1)
+def shift(t: Tape, a: Tensor, b: Tensor, *, views: int = 0) -> Tensor:
+    """a + b where b may be smaller, and is broadcast, or of a narrower format: its gradient is summed in a's format, then made narrow."""
+    out = t.new(a.count, format_name=a.format)
+    t.row(Kind.ELEMENTWISE, "aten.add", (a, b), (out,), (1, a.count, 0, 0), flops_vector=a.count, format_name=a.format, views=views)
+
+    def backward(grad: Tensor) -> None:
+        shared = a.needs and a.grad is None
+        t.give(a, grad)
+        total = grad
+        if b.count < a.count:
+            total = ops.move(t, "aten.sum", (grad,), b.count, format_name=grad.format, kind=Kind.ELEMENTWISE, flops=a.count)
+        elif b.is_weight and b.format == grad.format and shared:  # a parameter takes a copy of a gradient that others read too
+            t.module = ""
+            total = ops.move(t, "aten.copy_", (grad,), b.count, format_name=grad.format)
+        t.give(b, ops.cast(t, total, b.format))
+
+    t.later(out, backward)
+    return out
+
+
+def modulate(t: Tape, normed: Tensor, by: Tensor, plus: Tensor, *, views: tuple[int, int] = (0, 0)) -> Tensor:
+    """normed · (1 + by) + plus, both of one sample and broadcast over its tokens; `views`: taken before the product and before the sum."""
+    one_more = ops.plain(t, "aten.add", by, 1)
     t.views += views[0]
     scaled = factor(t, normed, one_more)
     t.touch(one_more)
-    return ops.add(t, scaled, shift, views=views[1])
+    return shift(t, scaled, plus, views=views[1])
+
+
+def norm_in_fp32(t: Tape, root: str, x: Tensor, rows: int, size: int, *, affine: bool) -> Tensor:
+    """torch.nn.LayerNorm over numbers in fp32; a narrower weight and bias are made wide first."""
+    t.enter(root)
+    own = [ops.cast(t, t.weight(f"{root}.{name}", size), "fp32") for name in ("weight", "bias")] if affine else [None, None]
+    return ops.layer_norm(t, x, own[0], own[1], rows, size)
 
 
 def norm_across_heads(t: Tape, root: str, x: Tensor, rows: int, size: int) -> Tensor:
@@ -135,7 +162,7 @@ def norm_across_heads(t: Tape, root: str, x: Tensor, rows: int, size: int) -> Te
     out = t.new(n)
     kept = [t.new(n, format_name="fp32", needs=False) for _ in range(2)] + [t.new(rows, format_name="fp32", needs=False)] if t.keep else []
     moved_out = out.size + sum(each.size for each in kept)
-    t.scratch(8 * n if not t.keep else 4 * n)
+    t.scratch(4 * n if t.keep else 10 * n + 4 * rows)
     t.row(
         Kind.NORM, "norm", (x, weight), (out, *kept), (1, rows, size, 0), flops_vector=rms_norm_flops(rows, size), launches=8,
         staged=(36 + 2 * e) * n + 24 * rows + e * size - x.size - weight.size - moved_out,
@@ -146,7 +173,7 @@ def norm_across_heads(t: Tape, root: str, x: Tensor, rows: int, size: int) -> Te
         own = [grad, *kept, weight]
         t.row(
             Kind.NORM, "norm_backward", own, (dx, dw), (1, rows, size, 0), flops_vector=11 * n + 4 * rows, launches=17,
-            staged=max(0, (72 + 10 * e) * n + 40 * rows + 2 * e * size - sum(o.size for o in own) - dx.size - dw.size), views=6,
+            staged=(84 + 10 * e) * n + 40 * rows + 12 * size - sum(o.size for o in own) - dx.size - dw.size, views=6,
         )  # fmt: skip
         t.give(weight, dw)
         t.give(x, dx)

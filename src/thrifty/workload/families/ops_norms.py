@@ -20,17 +20,20 @@ def group_norm(t: Tape, x: Tensor, weight: Tensor | None, bias: Tensor | None, r
 def _standardised(
     t: Tape, name: str, x: Tensor, weight: Tensor | None, bias: Tensor | None, rows: int, size: int, *, stats_format: str = "fp32", views: int
 ) -> Tensor:  # fmt: skip
-    out = t.new(rows * size)
+    out = t.new(rows * size, format_name=x.format)
     stats = [t.new(rows, format_name=stats_format, needs=False) for _ in range(2)]
     affine = [w for w in (weight, bias) if w is not None]
     flops = layer_norm_flops(rows, size, affine=weight is not None)
-    t.row(Kind.NORM, f"aten.native_{name}", (x, *affine), (out, *stats), (1, rows, size, 0), flops_vector=flops)
+    t.row(Kind.NORM, f"aten.native_{name}", (x, *affine), (out, *stats), (1, rows, size, 0), flops_vector=flops, format_name=x.format)
 
     def backward(grad: Tensor) -> None:
-        dx, parts = t.new(x.count, needs=False), [t.gradient_like(w) for w in affine]
+        dx, parts = t.new(x.count, format_name=x.format, needs=False), [t.gradient_like(w) for w in affine]
         read = [grad, x, *stats, *(affine if name == "layer_norm" else affine[:1])]
         each = 9 + (weight is not None) + 2 * (weight is not None) + (bias is not None)
-        t.row(Kind.NORM, f"aten.native_{name}_backward", read, (dx, *parts), (1, rows, size, 0), flops_vector=each * rows * size, views=views)
+        t.row(
+            Kind.NORM, f"aten.native_{name}_backward", read, (dx, *parts), (1, rows, size, 0), flops_vector=each * rows * size, views=views,
+            format_name=x.format,
+        )  # fmt: skip
         for parameter, part in zip(affine, parts, strict=True):
             t.give(parameter, part)
         t.give(x, dx)
