@@ -2,7 +2,7 @@
 
     time = max(compute, memory) + overhead
     compute = padded matrix FLOPs (masked blocks skipped, recomputed ones done again) / (peak · efficiency of the kind)
-              + vector FLOPs / (vector peak · efficiency)
+              + vector FLOPs / (vector peak · efficiency); fused attention, whose softmax runs beside its products: the larger of the two
     memory = bytes / (bandwidth · efficiency); attention reads K and V again for every block of queries when those of a head do not fit on chip
     overhead = kernels launched × time of a launch
 
@@ -90,7 +90,8 @@ def _loop(
                     work *= blocks * tile_q / q * (np.ceil(s / tile_k) * tile_k / s)
                     if s * (head_dim[r] + value_dim[r]) * element_bytes[r] > onchip:
                         traffic += (blocks - 1.0) * batch[r] * kv_heads[r] * s * (head_dim[r] + value_dim[r]) * element_bytes[r]
-            compute = work / (peak[d, fmt[r]] * efficiency[d, kind[r]]) + vector[r] / vector_rate
+            products, rest = work / (peak[d, fmt[r]] * efficiency[d, kind[r]]), vector[r] / vector_rate
+            compute = max(products, rest) if kind[r] == ATTENTION else products + rest
             memory = traffic / bandwidth
             overhead = launches[r] * launch if stages > 0.0 else launch
             parts[d, r, 0], parts[d, r, 1], parts[d, r, 2] = compute, memory, overhead
@@ -110,7 +111,8 @@ def _numpy(
         blocks = np.ceil(q / tile_q)
         work = (matrix + extra) * np.where(tiled, blocks * tile_q / q * (np.ceil(s / tile_k) * tile_k / s), 1.0)
         again = np.where(tiled & (head_bytes > onchip), (blocks - 1.0) * batch * kv_heads * head_bytes, 0.0)
-        parts[d, :, 0] = work / (peak[d][fmt] * efficiency[d][kind]) + vector / vector_rate
+        products, rest = work / (peak[d][fmt] * efficiency[d][kind]), vector / vector_rate
+        parts[d, :, 0] = np.where(kind == ATTENTION, np.maximum(products, rest), products + rest)
         parts[d, :, 1] = (moved + stages * staged + again) / bandwidth
         parts[d, :, 2] = launches * launch if stages > 0.0 else launch
         seconds[d] = np.maximum(parts[d, :, 0], parts[d, :, 1]) + parts[d, :, 2]

@@ -80,7 +80,8 @@ def _loop(
                     padded *= blocks * tile_q / q * (np.ceil(s_k / tile_k) * tile_k / s_k)
                     if values[5, r] > onchip:
                         traffic += (blocks - 1.0) * kv_heads[r] * values[6, r] * values[5, r]
-                compute = padded * per_work[d, r] + vector * per_vector
+                products, rest = padded * per_work[d, r], vector * per_vector
+                compute = max(products, rest) if attention[r] else products + rest
                 memory = traffic * per_byte
                 extra = overhead[d, r]
                 slower = max(compute, memory)
