@@ -78,6 +78,8 @@ def attention(
     def backward(grad: Tensor) -> None:
         back = attention_counts(batch, seq_q, seq_k, heads, head_dim, value_dim, causal=causal, masked=mask is not None, backward=True)
         parts = [t.new(size // e, needs=False) for size in (q_size, k_size, v_size)]
+        if mask is not None and mask.needs:  # a learned bias
+            parts.append(t.new(mask.count, needs=False))
         read_sizes = [grad.size, *sizes[: 1 if joint else 3], *(w.size for w in written), *sizes[1 if joint else 3 :]]
         t.row(
             Kind.ATTENTION, "attention_backward", (grad, *operands[: 1 if joint else 3], *written, *operands[1 if joint else 3 :]), parts,
@@ -89,8 +91,10 @@ def attention(
             t.row(Kind.MEMORY, "aten.cat", parts, (whole,), (1, whole.count, 0, 0), views=6)
             t.give(q, whole)
             return
-        for target, part in zip((q, k, v), parts, strict=True):
+        for target, part in zip((q, k, v), parts[:3], strict=True):
             t.give(target, part)
+        if mask is not None and mask.needs:
+            t.give(mask, parts[3])
 
     t.later(out, backward)
     return out
