@@ -13,6 +13,7 @@ from thrifty.cost import Case, Sweep
 from thrifty.footprint import pareto_front
 from thrifty.hardware import Device
 from thrifty.hardware.host import fingerprint
+from thrifty.lenses import Finding
 from thrifty.levers import Estimate, Refusal
 from thrifty.measure import Run
 from thrifty.quantities import show
@@ -31,6 +32,7 @@ class Assessment:
     run       : what this machine measured; None when it was not asked, or could not (why_not_run)
     elsewhere : the job on every catalogue device that has arithmetic for its format
     swept     : totals of the job's first part over batch and sequence on the first device; estimates: levers' offers, best first
+    findings  : what each lens saw of the case, by its question
     """
 
     workload: Workload
@@ -45,6 +47,7 @@ class Assessment:
     swept: Sweep | None
     estimates: tuple[Estimate, ...]
     refusals: tuple[Refusal, ...]
+    findings: Mapping[str, Finding]
     made_at: str
     command: str
     files: Mapping[str, str] = field(default_factory=dict)
@@ -75,7 +78,7 @@ class Assessment:
             "modelled": dict(self.modelled), "error": dict(self.error) if self.error is not None else None,
             "by_class": [row.to_dict() for row in self.classes],
             "priced": [{"device": c.device.name, "footprint": c.footprint.to_dict(), "parts": _parts(c)} for c in self.cases],
-            "elsewhere": [_elsewhere_dict(c) for c in self.elsewhere], "changes": [e.to_dict() for e in self.estimates],
+            "elsewhere": [_elsewhere_dict(c) for c in self.elsewhere], "lenses": {question: finding.to_dict() for question, finding in self.findings.items()}, "changes": [e.to_dict() for e in self.estimates],
             "refusals": [r.to_dict() for r in self.refusals], "bound_changes": bound_changes(self.swept), "files": dict(self.files),
         }  # fmt: skip
 

@@ -16,6 +16,7 @@ from thrifty.errors import BadValue, CaptureError, MissingExtra, NoRoom
 from thrifty.formats import get_format
 from thrifty.hardware import THIS_CUDA, THIS_MACHINE, Device, Site, device_names, load_site
 from thrifty.hardware import load as load_device
+from thrifty.lenses import Finding, all_lenses
 from thrifty.levers import Estimate, Refusal, all_levers
 from thrifty.measure import Run, calibrate, make_and_run
 from thrifty.quantities import positive_int
@@ -124,6 +125,17 @@ def _sweep(case: Case, workload: Workload) -> Sweep | None:
     return sweep(workload, [case.device], {s.name: m.ravel() for s, m in zip(workload.symbols, mesh, strict=True)})
 
 
+def _findings(case: Case) -> dict[str, Finding]:
+    """What each lens sees, by its question; a lens that has nothing to see in this case is left out."""
+    found: dict[str, Finding] = {}
+    for lens in all_lenses():
+        try:
+            found[lens.question] = lens.look(case)
+        except BadValue:
+            continue
+    return found
+
+
 def _estimates(case: Case) -> tuple[list[Estimate], list[Refusal]]:
     offers: list[Estimate] = []
     refusals: list[Refusal] = []
@@ -180,7 +192,7 @@ def assess(
     assessment = Assessment(
         workload=what, cases=cases, run=run, why_not_run=why_not, measured=measured, modelled=modelled,
         error=errors(measured, modelled) if measured is not None else None, classes=tuple(classes), elsewhere=tuple(elsewhere), swept=_sweep(cases[0], what),
-        estimates=tuple(estimates), refusals=tuple(refusals), made_at=datetime.now(UTC).isoformat(timespec="seconds"), command=command,
+        estimates=tuple(estimates), refusals=tuple(refusals), findings=_findings(cases[0]), made_at=datetime.now(UTC).isoformat(timespec="seconds"), command=command,
     )  # fmt: skip
     if out is not None:
         from thrifty.assessment.outputs import write_outputs

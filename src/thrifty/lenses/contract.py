@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from thrifty.cost import Case
-from thrifty.report import Section
+from thrifty.report import Block, Section
 
 
 @runtime_checkable
@@ -17,7 +17,10 @@ class Finding(Protocol):
         """Plain values for JSON."""
 
     def sections(self) -> Sequence[Section]:
-        """The same for a page, in the order in which it should be read."""
+        """The same for a page of its own, in the order in which it should be read."""
+
+    def brief(self) -> Sequence[Block]:
+        """What an assessment shows of it, beside its own tables of time, memory and roofs; empty where that says it all."""
 
 
 class Lens(Protocol):

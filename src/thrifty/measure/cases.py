@@ -36,8 +36,8 @@ class HostCase:
             return record_step(module, (), inputs, training=self.training, loss=loss_for(module) if self.training else None).table
 
 
-def _catalogue(name: str, phase: WorkPhase, point: Mapping[str, int], number_format: str = "fp32", **changes: Any) -> HostCase:
-    """A catalogue entry; `changes` replace parts of its torch configuration (fewer layers, smaller tables)."""
+def catalogue_case(name: str, phase: WorkPhase, point: Mapping[str, int], number_format: str = "fp32", **changes: Any) -> HostCase:
+    """A model of the catalogue; `changes` replace parts of its torch configuration (fewer layers, smaller tables)."""
 
     def build(device: str) -> tuple[torch.nn.Module, dict[str, Any]]:
         blueprint = blueprint_of(get_entry(name))
@@ -70,23 +70,23 @@ def _unet() -> HostCase:
 
 
 HOST_CASES: Final[tuple[HostCase, ...]] = (
-    _catalogue("smollm2-135m", "prefill", {"batch": 1, "seq": 128}),
-    _catalogue("smollm2-135m", "prefill", {"batch": 1, "seq": 512}),
-    _catalogue("smollm2-135m", "prefill", {"batch": 4, "seq": 64}),
-    _catalogue("smollm2-135m", "decode", {"batch": 1, "seq": 128}),
-    _catalogue("smollm2-135m", "decode", {"batch": 1, "seq": 1024}),
-    _catalogue("smollm2-135m", "decode", {"batch": 8, "seq": 256}),
-    _catalogue("smollm2-135m", "prefill", {"batch": 1, "seq": 128}, "bf16"),
-    _catalogue("gpt2", "prefill", {"batch": 1, "seq": 256}),
-    _catalogue("gpt2", "decode", {"batch": 1, "seq": 256}),
-    _catalogue("bert-base", "forward", {"batch": 1, "seq": 128}),
-    _catalogue("bert-base", "forward", {"batch": 4, "seq": 384}),
-    _catalogue("vit-b", "forward", {"batch": 1, "image": 224}),
-    _catalogue("resnet-50", "forward", {"batch": 1, "image": 224}),
-    _catalogue("resnet-50", "forward", {"batch": 4, "image": 160}),
+    catalogue_case("smollm2-135m", "prefill", {"batch": 1, "seq": 128}),
+    catalogue_case("smollm2-135m", "prefill", {"batch": 1, "seq": 512}),
+    catalogue_case("smollm2-135m", "prefill", {"batch": 4, "seq": 64}),
+    catalogue_case("smollm2-135m", "decode", {"batch": 1, "seq": 128}),
+    catalogue_case("smollm2-135m", "decode", {"batch": 1, "seq": 1024}),
+    catalogue_case("smollm2-135m", "decode", {"batch": 8, "seq": 256}),
+    catalogue_case("smollm2-135m", "prefill", {"batch": 1, "seq": 128}, "bf16"),
+    catalogue_case("gpt2", "prefill", {"batch": 1, "seq": 256}),
+    catalogue_case("gpt2", "decode", {"batch": 1, "seq": 256}),
+    catalogue_case("bert-base", "forward", {"batch": 1, "seq": 128}),
+    catalogue_case("bert-base", "forward", {"batch": 4, "seq": 384}),
+    catalogue_case("vit-b", "forward", {"batch": 1, "image": 224}),
+    catalogue_case("resnet-50", "forward", {"batch": 1, "image": 224}),
+    catalogue_case("resnet-50", "forward", {"batch": 4, "image": 160}),
     _unet(),
-    _catalogue("dlrm-criteo-kaggle", "forward", {"batch": 2048}),
-    _catalogue("dlrm-criteo-kaggle", "forward", {"batch": 128}),
-    _catalogue("smollm2-135m", "training", {"batch": 2, "seq": 64}, num_hidden_layers=8),
+    catalogue_case("dlrm-criteo-kaggle", "forward", {"batch": 2048}),
+    catalogue_case("dlrm-criteo-kaggle", "forward", {"batch": 128}),
+    catalogue_case("smollm2-135m", "training", {"batch": 2, "seq": 64}, num_hidden_layers=8),
 )
 """At least fifteen; sizes are ones that users run on a small machine."""

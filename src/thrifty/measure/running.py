@@ -10,12 +10,14 @@ from typing import Any, Final
 
 import torch
 
+from thrifty.errors import BadValue
 from thrifty.measure.generation import PROMPTS, Generation, generate_greedy
 from thrifty.measure.memory import MemoryUse, measure_memory
 from thrifty.measure.profiling import EVERY, StepProfile, StepSampler
 from thrifty.measure.toy import probe_seconds
 from thrifty.workload import Workload, get_entry
 from thrifty.workload.building import CallableSource, Runnable, TorchSource, make_inputs, make_runnable, torch_source
+from thrifty.workload.pipelines import Pipeline
 
 Progress = Callable[[str, float], None]
 STEPS: Final = 3 * EVERY
@@ -139,6 +141,8 @@ def make_and_run(
     Raises NoRoom where it does not fit in the memory that is free, BadValue where there is no torch module of it, MissingExtra without torch.
     """
     source = workload.source
+    if isinstance(source, Pipeline):
+        raise BadValue(f"'{workload.name}' has no torch module of its own: its stages run one by one. See: thrifty operators measure {workload.name}")
     what = source if isinstance(source, (TorchSource, CallableSource)) else torch_source(get_entry(workload.name))
     if progress:
         progress("loading the model", 0.0)

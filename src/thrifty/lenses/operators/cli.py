@@ -275,6 +275,37 @@ def compare(
     print_parts(f"on {on or DEVICE} (modelled)", make_table("", found.a.name, found.b.name, "A / B", rows=rows))
 
 
+@app.command("measure")
+def measure(
+    workload: Name, preset: Preset = "tiny", sizes: Sizes = None, phase: Phase = None,
+    seconds: Annotated[float, typer.Option(metavar="S", help="How long each stage is run for, about.")] = 1.5, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Run every stage here with random weights, its operators timed, beside what the calibrated model says of the same run."""
+    from thrifty.lenses.operators.measured import measure_subject
+    from thrifty.progress import showing
+
+    if not 0 < seconds <= 600:
+        raise BadValue(f"seconds={seconds} is not between 0 and 600. Choose e.g. 1.5.")
+    with showing() as progress:
+        found = measure_subject(subject_of(workload, sizes, preset, phase), budget_s=seconds, progress=progress)
+    if as_json:
+        print_json({"truth": "measured", **found.to_dict()})
+        return
+    stages = [
+        (
+            each.stage.name, each.row.workload, f"{each.stage.repeat:,}", write(each.row.measured_s, "s"), write(each.row.modelled_s, "s"),
+            f"{each.row.time_error:+.1%}",
+        )
+        for each in found.stages
+    ]  # fmt: skip
+    classes = [(name, write(a, "s"), write(b, "s"), f"{a / found.measured_s:.1%}") for name, (a, b) in found.by_class().items()]
+    print_parts(
+        f"{found.name} on {found.device}, fp32, random weights: {write(found.measured_s, 's')} measured, {write(found.modelled_s, 's')} modelled",
+        make_table("stage", "what ran", "repeats", "measured", "modelled", "error", rows=stages),
+        make_table("class", "measured", "modelled", "share of measured", rows=classes),
+    )  # fmt: skip
+
+
 @app.command("budget")
 def budget(file: Annotated[Path, typer.Argument(metavar="FILE", help="A .toml file of [[budget]] tables.")], as_json: Json = False) -> None:
     """Check assertions such as "attention share < 40 %" in a file; exit code 1 where one does not hold."""

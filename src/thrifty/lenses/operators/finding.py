@@ -14,7 +14,7 @@ from thrifty.lenses.operators.sequences import attention_list, histogram
 from thrifty.lenses.operators.similarity import Similarity, similarity
 from thrifty.lenses.operators.subjects import Subject
 from thrifty.lenses.operators.verdict import Verdict, verdict
-from thrifty.report import Section
+from thrifty.report import Block, Section
 from thrifty.workload import Stage
 
 
@@ -86,6 +86,11 @@ class OperatorsFinding:
         from thrifty.lenses.operators.page import sections_of
 
         return sections_of(self)
+
+    def brief(self) -> Sequence[Block]:
+        from thrifty.lenses.operators.page import brief_of
+
+        return brief_of(self)
 
 
 def look(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from thrifty.lenses.operators.breakdown import Group
 from thrifty.lenses.operators.sequences import attention_calls, histogram
-from thrifty.report import Block, Cell, Chart, Column, Note, Page, Roof, Section, Table, Text
+from thrifty.report import Block, Cell, Chart, Code, Column, Note, Page, Roof, Section, Table, Text
 
 if TYPE_CHECKING:
     from thrifty.lenses.operators.finding import OperatorsFinding
@@ -53,6 +53,13 @@ def sections_of(finding: OperatorsFinding) -> list[Section]:
     """In the order in which they should be read."""
     found = [dominating(finding), roofline(finding), attention(finding), stages(finding), sequences(finding)]
     return [section for section in found if section is not None]
+
+
+def brief_of(finding: OperatorsFinding) -> list[Block]:
+    """For an assessment, which shows classes, modules and roofs itself: attention by kind, what stages are like, and a command for the rest."""
+    parts = [section for section in (attention(finding), stages(finding)) if section is not None]
+    blocks = [block for section in parts for block in section.blocks]
+    return [*blocks, Code(f"thrifty operators show {finding.subject.workload.name}", "Everything that this lens sees")] if blocks else []
 
 
 def group_table(groups: Sequence[Group], way: str, caption: str) -> Table:
