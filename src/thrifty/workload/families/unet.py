@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from thrifty.errors import BadValue, unknown_name
+from thrifty.errors import BadValue
 from thrifty.workload.families import modulation, ops
 from thrifty.workload.families.drawn import Drawn
 from thrifty.workload.families.image_attention import Text, transformer
@@ -66,7 +66,7 @@ class UnetShape:
                 raise BadValue(f"{name} has {len(getattr(self, name))} values for {sides} block_out_channels. Give one for every side.")
         for kind in (*self.down_block_types, *self.up_block_types):
             if kind not in _WITH_ATTENTION:
-                raise unknown_name("block of a UNet", kind, _WITH_ATTENTION, "thrifty workload list")
+                raise BadValue(f"Block '{kind}' of a UNet is unknown here. Choose from: {', '.join(_WITH_ATTENTION)}.")
         for channels, heads in zip(self.block_out_channels, self.attention_head_dim, strict=True):
             if heads < 1 or channels % heads or channels % self.norm_num_groups:
                 raise BadValue(
