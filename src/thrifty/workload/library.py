@@ -19,7 +19,7 @@ from thrifty.workload.entries import added, entry_names, find_entry, stem_of
 from thrifty.workload.entry import Entry
 from thrifty.workload.model import PHASES, Source, Workload, WorkPhase
 from thrifty.workload.pipelines import Pipeline, read_pipeline
-from thrifty.workload.points import check_point
+from thrifty.workload.points import check_point, overridden
 from thrifty.workload.sheets import read_entry
 from thrifty.workload.table import Role
 
@@ -148,8 +148,9 @@ def _from_entry(entry: Entry, phase: WorkPhase | None, format_name: str | None, 
         raise BadFile(f"{entry.name}: parameters is {entry.parameters}, but its shape makes {count}. Mend whichever is wrong.")
     chosen: WorkPhase = phase or ("prefill" if entry.kind == "lm" else "forward")
     stored = packaged_file(entry.weights.package, entry.weights.file) if entry.weights is not None else None
+    sizes = overridden(family.symbols(chosen), entry.point, point)
     return _from_source(
-        family, entry.name, chosen, format_name or entry.format, {**entry.point, **point}, parameters=entry.parameters, origin=f"family {entry.family}",
+        family, entry.name, chosen, format_name or entry.format, sizes, parameters=entry.parameters, origin=f"family {entry.family}",
         notes=entry.notes, file_bytes=None if stored is None else stored.stat().st_size, details={"title": entry.title, "licence": entry.licence},
     )  # fmt: skip
 

@@ -107,10 +107,11 @@ class Workload:
         """
         if self.source is None:
             raise BadValue(f"'{self.name}' was captured at one point only. Load it by name, or capture it again at the point you want.")
-        from thrifty.workload.points import make_workload
+        from thrifty.workload.points import make_workload, overridden
 
         same_phase = phase is None or phase == self.phase
-        merged = {**(self.point if same_phase else {k: v for k, v in self.point.items() if k == "batch"}), **(point or {}), **sizes}
+        base = self.point if same_phase else {k: v for k, v in self.point.items() if k == "batch"}
+        merged = overridden(self.symbols, base, {**(point or {}), **sizes})
         return make_workload(self, phase or self.phase, format or self.format, merged)
 
     @cached_property

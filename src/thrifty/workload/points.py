@@ -21,7 +21,15 @@ def check_point(symbols: tuple[Symbol, ...], given: Mapping[str, object], owner:
     return {name: _size(symbol, given) for name, symbol in known.items()}
 
 
+def overridden(symbols: tuple[Symbol, ...], base: Mapping[str, int], given: Mapping[str, int]) -> dict[str, int]:
+    """`base` with the sizes that are `given`: one given by its other name takes the place of what `base` says by its own."""
+    replaced = {symbol.name for symbol in symbols if symbol.alias is not None and symbol.alias[0] in given}
+    return {**{name: size for name, size in base.items() if name not in replaced}, **given}
+
+
 def _size(symbol: Symbol, given: Mapping[str, object]) -> int:
+    if symbol.alias is not None and symbol.name in given and symbol.alias[0] in given:
+        raise BadValue(f"{symbol.name} and {symbol.alias[0]} are two names of one size. Give one of them.")
     if symbol.name in given:
         return symbol.check(given[symbol.name])
     if symbol.alias is not None and symbol.alias[0] in given:

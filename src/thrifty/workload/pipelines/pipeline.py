@@ -18,7 +18,7 @@ from thrifty.workload.model import Symbol, WorkPhase
 from thrifty.workload.pipelines.formulas import evaluate
 from thrifty.workload.pipelines.joining import Part, join
 from thrifty.workload.pipelines.sheet import PipelineSheet, PlannedStage
-from thrifty.workload.points import check_point
+from thrifty.workload.points import check_point, overridden
 from thrifty.workload.table import COUNTS, OperatorTable, Stage
 
 PIECES: Final = 16
@@ -115,7 +115,8 @@ class Pipeline:
     def _point(self, stage: PlannedStage, phase: WorkPhase, sizes: Mapping[str, int]) -> dict[str, int]:
         entry = component_entry(stage.component)
         try:
-            return check_point(self.families[stage.component].symbols(phase), {**entry.point, **sizes}, stage.component)
+            symbols = self.families[stage.component].symbols(phase)
+            return check_point(symbols, overridden(symbols, entry.point, sizes), stage.component)
         except BadValue as error:
             raise BadValue(f"stage '{stage.name}' of '{self.sheet.name}': {error}") from None
 
