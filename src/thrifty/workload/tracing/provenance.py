@@ -11,6 +11,7 @@ What it does not know: axes after arbitrary indexing or a view by strides; they 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import prod
 from typing import Any, Final
 
 import torch
@@ -136,7 +137,8 @@ def regroup(named: Named, shape: Sequence[int]) -> Named:
         if product != size:
             return _blurred(named, shape)
         last = place + 1 == len(shape)
-        while atoms and atoms[-1][1] == 1 and (last or (size != 1 and shape[place + 1] != 1)):
+        rows = place + 2 == len(shape) and size == 1 != shape[-1] and prod(length for _, length in named[-1]) == shape[-1]  # channels stay alone
+        while atoms and atoms[-1][1] == 1 and (last or (size != 1 and shape[place + 1] != 1) or (rows and len(atoms) > len(named[-1]))):
             taken.append(atoms.pop())  # an axis of one stays with what lies before it, unless an axis of one is or follows
         result.append(tuple(taken))
     return tuple(result)
