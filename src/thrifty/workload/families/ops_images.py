@@ -30,7 +30,7 @@ def resize_nearest(t: Tape, x: Tensor, count: int, *, axes: int = 2) -> Tensor:
 
     def backward(grad: Tensor) -> None:
         part = t.new(x.count, format_name=x.format, needs=False)
-        t.row(Kind.MEMORY, f"{op}_backward", (grad,), (part,), (1, part.count, 0, 0), flops_vector=grad.count, format_name=x.format)
+        t.row(Kind.ELEMENTWISE, f"{op}_backward", (grad,), (part,), (1, part.count, 0, 0), flops_vector=grad.count, format_name=x.format)
         t.give(x, part)
 
     t.later(out, backward)
