@@ -43,7 +43,11 @@ VQ_SEEN = made(TOKENS, in_channels=8, up_block_types=(UP,) * 2, block_out_channe
 @pytest.mark.parametrize("phase", ["forward", "training"])
 def test_peer_every_row_is_the_same(twin: tuple[ImageDecoder, Blueprint], phase: WorkPhase, point: dict[str, int]) -> None:
     assert_every_row_the_same(*twin, phase, point)
-    assert_same_rows(*twin, phase, point, "fp16", peak=1e-3)
+
+
+@pytest.mark.parametrize("twin", [KL, VQ], ids=["kl", "vq"])
+def test_peer_rows_are_the_same_in_fp16(twin: tuple[ImageDecoder, Blueprint]) -> None:
+    assert_same_rows(*twin, "training", {"batch": 1, "latent": 5}, "fp16", peak=1e-3)
 
 
 @pytest.mark.parametrize("twin", [KL, VQ, VQ_SEEN], ids=["kl", "vq", "vq with attention"])
@@ -75,7 +79,7 @@ def test_paper_flops_of_stable_diffusion_1() -> None:
     assert sum(found) == pytest.approx(2514.5, abs=0.06)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["sd-1.5-vae-decoder", "muse-sr-vqgan-decoder"])
 def test_peer_flop_counter_at_full_size(name: str) -> None:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
@@ -122,7 +126,7 @@ def test_peer_a_vqgan_decodes_as_diffusers_vqmodel() -> None:
         assert torch.equal(ours(tokens), peer.decode(found, force_not_quantize=True).sample)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["flux-vae-decoder", "muse-vqgan-decoder"])
 def test_peer_tiny_has_the_rows_of_its_twin(name: str) -> None:
     workload, entry = load(f"{name}@tiny"), sheet(name).at_preset("tiny")
     assert_same_rows(family_of(entry), blueprint_of(entry), "forward", workload.point, workload.format, peak=1e-3)
@@ -134,7 +138,7 @@ def test_small_has_the_parameters_that_its_sheet_states(name: str) -> None:
     assert parameter_count(family_of(sheet(name).at_preset("small"))) == sheet(name).presets["small"].parameters
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["sdxl-vae-decoder", "muse-vqgan-decoder"])
 def test_peer_tiny_runs(name: str) -> None:
     import torch
 

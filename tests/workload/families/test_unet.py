@@ -47,7 +47,11 @@ POINTS = [{"batch": 2, "latent": 8, "text": 7}, {"batch": 1, "latent": 7, "text"
 @pytest.mark.parametrize(("phase", "point"), [("forward", POINTS[0]), ("training", POINTS[0]), ("training", POINTS[1])], ids=["forward", "two", "odd"])
 def test_peer_every_row_is_the_same(twin: tuple[Unet, Blueprint], phase: WorkPhase, point: dict[str, int]) -> None:
     assert_every_row_the_same(*twin, phase, point)
-    assert_same_rows(*twin, phase, point, "fp16", peak=1e-3)
+
+
+@pytest.mark.parametrize(("twin", "phase"), [(PLAIN, "training"), (TOLD, "forward")], ids=["plain", "told"])
+def test_peer_rows_are_the_same_in_fp16(twin: tuple[Unet, Blueprint], phase: WorkPhase) -> None:
+    assert_same_rows(*twin, phase, POINTS[1], "fp16", peak=1e-3)
 
 
 @pytest.mark.parametrize("twin", [PLAIN, TOLD], ids=["plain", "told"])
@@ -93,7 +97,7 @@ def test_formula_core_attention_of_stable_diffusion() -> None:
         assert by_kind(table, Kind.ATTENTION) == sum(n * (4 * side**4 * c + 4 * side**2 * text * c) for side, c, n in sides)
 
 
-@pytest.mark.parametrize("name", ["sd-1.5-unet", "sd-2.1-unet"])
+@pytest.mark.parametrize("name", ["sd-1.5-unet"])
 def test_peer_flop_counter_at_full_size(name: str) -> None:
     """torch's own counter on meta tensors, guidance's batch of two."""
     import torch
@@ -120,14 +124,14 @@ def test_peer_flop_counter_of_a_training_step(twin: tuple[Unet, Blueprint]) -> N
     assert matrix_flops(family, "training", POINTS[0]) == counter.get_total_flops()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["sd-2.1-unet", "prod-image-unet"])
 def test_peer_tiny_has_the_rows_of_its_twin(name: str) -> None:
     workload, entry = load(f"{name}@tiny"), sheet(name).at_preset("tiny")
     assert_same_rows(family_of(entry), blueprint_of(entry), "forward", workload.point, workload.format, peak=1e-3)
     assert workload.parameters == entry.parameters
 
 
-@pytest.mark.parametrize("name", ["sd-1.5-unet", "prod-image-unet"])
+@pytest.mark.parametrize("name", ["sd-1.5-unet", "sdxl-unet"])
 def test_peer_tiny_runs(name: str) -> None:
     import torch
 
@@ -148,7 +152,7 @@ def test_small_has_the_parameters_that_its_sheet_states(name: str) -> None:
 
 @pytest.mark.parametrize("phase", ["forward", "training"])
 def test_property_polynomials_are_exact(phase: WorkPhase) -> None:
-    workload = load("sdxl-unet@tiny", phase=phase)
+    workload = load("sd-1.5-unet@tiny", phase=phase)
     for point in ({"batch": 3, "latent": 8, "text": 5}, {"batch": 2, "latent": 18, "text": 11}, {"batch": 2, "latent": 13, "text": 6}):
         found = workload.polynomials.totals({name: [size] for name, size in point.items()})
         assert {name: int(values[0]) for name, values in found.items()} == workload.at(point).table.totals(), point
