@@ -172,17 +172,32 @@ def run(
     """
     sets, ways, masked, bits, hashed, through, last_sets, last_ways, last_masked, last_bits, last_hashed, fetches = shape
     once = len(repeats) == 0
+    simple = not bits and not through
+    quick_loads = quick_stores = 0
     loads = stores = load_hits = store_hits = last_loads = last_stores = last_load_hits = last_store_hits = fetched = written = first_written = 0
     for index in range(len(touches)):
         word = touches[index]
         store = word & 1
         mask = (word >> 1) & 255
-        core = (word >> 9) & 1023
         line = word >> 19
         key = line + 1
+        group = ((word >> 9) & 1023) * sets + place(line, sets, masked, hashed)
+        if simple:
+            # Most touches find their line the newest of its set: nothing moves.
+            found = words[group * ways]
+            if found >> 16 == key and found & mask == mask:
+                here = 1 if mask == 1 else count(mask)
+                if not once:
+                    here *= repeats[index]
+                if store:
+                    words[group * ways] = found | mask << 8
+                    quick_stores += here
+                else:
+                    quick_loads += here
+                continue
+        core = (word >> 9) & 1023
         sectors = count(mask)
         turns = 1 if once else repeats[index]
-        group = core * sets + place(line, sets, masked, hashed)
         kept = not (store and through)
         if store:
             stores += sectors * turns
@@ -195,16 +210,6 @@ def run(
             else:
                 load_hits += sectors * (turns - 1)
             turns = 1
-        if kept and not bits:
-            # Most touches find their line the newest of its set.
-            found = words[group * ways]
-            if found >> 16 == key and found & mask == mask:
-                if store:
-                    words[group * ways] = found | mask << 8
-                    store_hits += sectors
-                else:
-                    load_hits += sectors
-                continue
         fill = mask if kept else 0
         dirty = mask if kept and store else 0
         for _ in range(turns):
@@ -264,6 +269,7 @@ def run(
             if not passed or fetches:
                 fetched += lacking
             written += count((victim >> 8) & 255)
+    loads, load_hits, stores, store_hits = loads + quick_loads, load_hits + quick_loads, stores + quick_stores, store_hits + quick_stores
     totals = (loads, stores, load_hits, store_hits, last_loads, last_stores, last_load_hits, last_store_hits, fetched, written, first_written)
     for index in range(len(totals)):
         counts[index] += totals[index]
