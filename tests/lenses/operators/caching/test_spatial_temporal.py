@@ -100,7 +100,7 @@ def test_a_study_speaks_for_itself() -> None:
     assert told["l1_load_hit_ratio_spatial_to_temporal"]["softmax"] == "infinite"
     assert len(told["rows"]) == 4 + 4 + 5
     assert result.findings()[2] == "softmax: L1 finds 66.7% of loads in spatial attention, 0.0% in temporal, 0.0% after a copy."
-    with pytest.raises(KeyError):
+    with pytest.raises(BadValue, match=r"^no row is of 'copy spatial contiguous'\. Choose from: copy temporal materialised, elementwise spatial contiguous, "):
         result.row("copy", "spatial", "contiguous")
 
 

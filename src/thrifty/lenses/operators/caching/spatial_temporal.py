@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
+from thrifty.errors import BadValue
 from thrifty.hardware import Device
 from thrifty.lenses.operators.caching import loops, tiles
 from thrifty.lenses.operators.caching.devices import hierarchy_of
@@ -66,11 +67,12 @@ class CacheStudy:
     rows: tuple[CacheRow, ...]
 
     def row(self, kernel: Kernel, kind: Kind, layout: Layout) -> CacheRow:
-        """The row of one kernel in one case; KeyError where there is none."""
+        """The row of one kernel in one case. Raises BadValue where there is none."""
         for row in self.rows:
             if (row.kernel, row.kind, row.layout) == (kernel, kind, layout):
                 return row
-        raise KeyError((kernel, kind, layout))
+        known = ", ".join(sorted({f"{row.kernel} {row.kind} {row.layout}" for row in self.rows}))
+        raise BadValue(f"no row is of '{kernel} {kind} {layout}'. Choose from: {known}.")
 
     def ratio(self, kernel: Kernel, layout: Layout = "strided") -> float | None:
         """Spatial L1 hit rate of loads over the temporal one: infinite where only temporal finds nothing, None where neither finds anything."""
