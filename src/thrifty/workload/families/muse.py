@@ -62,11 +62,11 @@ class Muse(Drawn):
     def sizes(self) -> tuple[Symbol, ...]:
         """batch, seq (image tokens), text, and low (low-resolution tokens) where it reads them."""
         shape = self.shape
-        low = (Symbol(name="low", default=max(1, shape.positions // 16), meaning="low-resolution tokens"),) if shape.low_vocab else ()
+        low = (Symbol(name="low", default=max(1, shape.positions // 16), meaning="number of low-resolution tokens"),) if shape.low_vocab else ()
         return (
             Symbol(name="batch", default=1, meaning="batch"),
-            Symbol(name="seq", default=shape.positions, high=shape.positions, degree=2, meaning="image tokens"),
-            Symbol(name="text", default=128, meaning="text tokens"),
+            Symbol(name="seq", default=shape.positions, high=shape.positions, degree=2, meaning="number of image tokens"),
+            Symbol(name="text", default=128, meaning="number of text tokens"),
             *low,
         )
 

@@ -64,14 +64,12 @@ class Parti(Drawn):
         """batch, seq (image tokens; in decode those of the cache, also called kv, before the new one) and text; prefill reads text only."""
         shape, cached = self.shape, phase == "decode"
         high = shape.positions - 1 if cached else shape.positions
-        seq = Symbol(
-            name="seq", default=high, high=high, degree=1 if cached else 2, meaning="image tokens before the new one" if cached else "image tokens",
-            alias=("kv", 1) if cached else None,
-        )  # fmt: skip
+        meaning = "number of image tokens" + (" before the new one" if cached else "")
+        seq = Symbol(name="seq", default=high, high=high, degree=1 if cached else 2, meaning=meaning, alias=("kv", 1) if cached else None)
         return (
             Symbol(name="batch", default=1, meaning="batch"),
             *(() if phase == "prefill" else (seq,)),
-            Symbol(name="text", default=shape.text_positions, high=shape.text_positions, degree=1 if cached else 2, meaning="text tokens"),
+            Symbol(name="text", default=shape.text_positions, high=shape.text_positions, degree=1 if cached else 2, meaning="number of text tokens"),
         )
 
     def feeds(self, phase: WorkPhase, point: Mapping[str, int]) -> Feeds:

@@ -63,7 +63,7 @@ class Phenaki(Drawn):
             Symbol(name="frames", default=1 + 5 * shape.frames_per_token, degree=2, modulus=shape.frames_per_token, residue=1 % shape.frames_per_token,
                    meaning="frames"),
             Symbol(name="image", default=16 * shape.patch, degree=4, modulus=shape.patch, residue=0, meaning="image side"),
-            Symbol(name="text", default=128, meaning="text tokens"),
+            Symbol(name="text", default=128, meaning="number of text tokens"),
         )  # fmt: skip
 
     def grid(self, point: Mapping[str, int]) -> tuple[int, int]:
