@@ -1,0 +1,5 @@
+"""Decoders of latent videos, which end a video's generation and are most of its convolutions: CogVideoX's and Wan's."""
+
+from thrifty.workload.families.cogvideox_decoder import CogvideoxDecoder as CogvideoxDecoder
+
+__all__ = ["CogvideoxDecoder"]
