@@ -43,6 +43,15 @@ def test_peer_every_row_is_the_same(phase: WorkPhase, batch: int, latent: int, h
     assert_every_row_the_same(small(latent, heads), twin(small(latent, heads), CLASS), phase, {"batch": batch, "latent": latent})
 
 
+@pytest.mark.parametrize("format_name", ["fp32", "bf16"])
+@pytest.mark.parametrize("phase", ["forward", "training"])
+def test_peer_rows_at_another_latent_are_those_of_diffusers(phase: WorkPhase, format_name: str) -> None:
+    """Which computes its table of places there."""
+    point = {"batch": 2, "latent": 12}
+    assert_same_rows(small(), twin(small(), CLASS), phase, point, format_name)
+    assert_every_row_the_same(small(), twin(small(), CLASS), phase, point)
+
+
 def test_peer_parameters_are_those_of_diffusers() -> None:
     assert_same_parameters(small(), twin(small(), CLASS))
 
@@ -74,7 +83,8 @@ def test_property_polynomials_are_exact() -> None:
 
 @pytest.mark.parametrize("phase", ["forward", "training"])
 def test_property_counts_are_of_fourth_degree_in_the_side(phase: WorkPhase) -> None:
-    assert_polynomial(small(), phase, [{"batch": 2, "latent": 4 + 2 * i} for i in range(6)], 4)
+    """Beyond the latent that it was made for."""
+    assert_polynomial(small(), phase, [{"batch": 2, "latent": 10 + 2 * i} for i in range(6)], 4)
 
 
 @given(batch=st.integers(1, 4), side=st.integers(1, 8))

@@ -41,6 +41,15 @@ def test_peer_every_row_is_the_same(phase: WorkPhase, batch: int, latent: int, t
     assert_every_row_the_same(small(latent, heads), twin(small(latent, heads), CLASS), phase, point)
 
 
+@pytest.mark.parametrize("format_name", ["fp32", "bf16"])
+@pytest.mark.parametrize("phase", ["forward", "training"])
+def test_peer_rows_at_another_latent_are_those_of_diffusers(phase: WorkPhase, format_name: str) -> None:
+    """Which computes its table of places there."""
+    point = {"batch": 2, "latent": 12, "text": 5}
+    assert_same_rows(small(), twin(small(), CLASS), phase, point, format_name)
+    assert_every_row_the_same(small(), twin(small(), CLASS), phase, point)
+
+
 def test_peer_parameters_are_those_of_diffusers() -> None:
     assert_same_parameters(small(), twin(small(), CLASS))
 

@@ -6,6 +6,7 @@ operators. Every function enters the modules that it is, and mentions their weig
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -41,9 +42,8 @@ class Tokens:
         return replace(self, tensor=tensor)
 
 
-def latent_symbol(default: int, patch: int, high: int | None = None) -> Symbol:
-    """The side of a square latent that is cut into patches and attended to in full; `high`: the most that its table of places holds, all of it."""
-    breaks = () if high is None else (high,)
+def latent_symbol(default: int, patch: int, *, high: int | None = None, breaks: tuple[int, ...] = ()) -> Symbol:
+    """The side of a square latent that is cut into patches, which must fill it, and attended to in full."""
     return Symbol(
         name="latent", default=default, high=high, modulus=patch, residue=0, degree=4, breaks=breaks, meaning="latent side", alias=("image", PIXELS)
     )  # fmt: skip
@@ -68,9 +68,44 @@ def add_places(t: Tape, x: Tokens, table: Tensor) -> Tokens:
     return x.of(ops.cast(t, wide, t.format))
 
 
-def places(t: Tape, root: str, count: int) -> Tensor:
-    """A table of places that lies ready, in fp32 whatever the weights' format."""
-    return t.new(count, format_name="fp32", role=Role.BUFFER, needs=False, name=f"{root}.pos_embed")
+def places(t: Tape, root: str, x: Tokens, made_for: int) -> Tensor:
+    """Sines and cosines of the row and column of every patch, in fp32 whatever the weights' format. They lie ready for `made_for` patches a side, and
+    are computed in every step for any other."""
+    side, hidden = math.isqrt(x.length), x.width
+    ready = t.new(made_for**2 * hidden, format_name="fp32", role=Role.BUFFER, needs=False, name=f"{root}.pos_embed")
+    if side == made_for:
+        return ready
+    axes = []
+    for _ in range(2):
+        axis = ops.move(t, "aten.arange", (), side, format_name="fp32")
+        for _ in range(2):
+            axis = ops.move(t, "aten.div", (axis,), side, format_name="fp32", kind=Kind.ELEMENTWISE, flops=side)
+        axes.append(axis)
+    t.views += 4
+    grid = ops.move(t, "aten.stack", axes, 2 * x.length, format_name="fp32")
+    t.views += 1
+    halves = [_waves(t, grid, x.length, hidden // 4) for _ in range(2)]
+    joined = ops.move(t, "aten.cat", halves, x.length * hidden, format_name="fp64")
+    t.touch(grid, *halves)
+    table = ops.cast(t, joined, "fp32")
+    t.views += 1
+    return table
+
+
+def _waves(t: Tape, grid: Tensor, count: int, quarter: int) -> Tensor:
+    """Sines and cosines of one of both coordinates at `quarter` frequencies, in fp64."""
+    t.views += 1
+    rates = ops.move(t, "aten.arange", (), quarter, format_name="fp64")
+    for op in ("div_", "pow", "reciprocal", "mul"):
+        rates = ops.move(t, f"aten.{op}", (rates,), quarter, format_name="fp64", kind=Kind.ELEMENTWISE, flops=quarter)
+    t.views += 2
+    angles = ops.move(
+        t, "aten.mul", (grid, rates), count * quarter, format_name="fp64", kind=Kind.ELEMENTWISE, flops=count * quarter, sizes=(grid.size // 2, rates.size)
+    )  # fmt: skip
+    waves = [ops.move(t, f"aten.{op}", (angles,), angles.count, format_name="fp64", kind=Kind.ELEMENTWISE, flops=angles.count) for op in ("sin", "cos")]
+    both = ops.move(t, "aten.cat", waves, 2 * angles.count, format_name="fp64")
+    t.touch(angles, rates)
+    return both
 
 
 def unpatch(t: Tape, x: Tensor, *, views: int = 3) -> Tensor:

@@ -1,10 +1,9 @@
 """DiT: the diffusion transformer over patches of a latent, its class and step as scale, shift and gate of every norm (adaLN-zero).
 
-Its twin is diffusers' DiTTransformer2DModel, which embeds step and class anew in every block. A matrix product, convolution, attention, norm or
-embedding has the twin's row one to one, and so has every other operator at the latent that the model was made for.
+Its twin is diffusers' DiTTransformer2DModel, which embeds step and class anew in every block, and computes its table of places anew in every step for
+any latent but the one that it was made for. Every operator has the twin's row one to one.
 
-What it does not know: dropped classes (training without guidance). At other latents than its own the twin computes its table of places anew in every
-step; here that table lies ready at any size.
+What it does not know: dropped classes (training without guidance), and latents of a single patch, where the twin has less to copy.
 """
 
 from __future__ import annotations
@@ -50,7 +49,8 @@ class Dit(Drawn):
     what = "a denoiser"
 
     def sizes(self) -> tuple[Symbol, ...]:
-        return (Symbol(name="batch", default=1, meaning="batch"), blocks.latent_symbol(self.shape.sample_size, self.shape.patch_size))
+        s = self.shape
+        return (Symbol(name="batch", default=1, meaning="batch"), blocks.latent_symbol(s.sample_size, s.patch_size, breaks=(s.sample_size, s.sample_size + 1)))
 
     def feeds(self, phase: WorkPhase, point: Mapping[str, int]) -> Feeds:
         """The noisy latent, the step and the class."""
@@ -66,7 +66,7 @@ class Dit(Drawn):
         image = t.input(batch * s.in_channels * latent * latent, t.format, "hidden_states")
         given = t.input(batch, "int64", "timestep"), t.input(batch, "int64", "class_labels")
         x = blocks.patches(t, "pos_embed", Grid(image, batch, s.in_channels, (latent, latent)), hidden, s.patch_size)
-        x = blocks.add_places(t, x, blocks.places(t, "pos_embed", x.length * hidden))
+        x = blocks.add_places(t, x, blocks.places(t, "pos_embed", x, s.sample_size // s.patch_size))
         for layer in range(s.num_layers):
             x = self._block(t, f"transformer_blocks.{layer}", x, *given)
         conditions = self._condition(t, "transformer_blocks.0.norm1.emb", *given, calls=0)

@@ -1,10 +1,10 @@
 """PixArt-alpha: a diffusion transformer that attends to its text, and whose blocks share one embedding of the step (adaLN-single).
 
-Its twin is diffusers' PixArtTransformer2DModel, fed with the mask of its text as its pipeline does. A matrix product, convolution, attention or norm
-has the twin's row one to one, and so has every other operator at the latent that the model was made for.
+Its twin is diffusers' PixArtTransformer2DModel, fed with the mask of its text as its pipeline does; for any latent but the one that it was made for it
+computes its table of places anew in every step. Every operator has the twin's row one to one.
 
-What it does not know: the sizes and aspect ratios that the 1024 px model is told beside the step. At other latents than its own the twin computes its
-table of places anew in every step; here that table lies ready at any size.
+What it does not know: the sizes and aspect ratios that the 1024 px model is told beside the step, and latents of a single patch, where the twin has less
+to copy.
 """
 
 from __future__ import annotations
@@ -61,9 +61,10 @@ class Pixart(Drawn):
     what = "a denoiser"
 
     def sizes(self) -> tuple[Symbol, ...]:
+        s = self.shape
         return (
             Symbol(name="batch", default=1, meaning="batch"),
-            blocks.latent_symbol(self.shape.sample_size, self.shape.patch_size),
+            blocks.latent_symbol(s.sample_size, s.patch_size, breaks=(s.sample_size, s.sample_size + 1)),
             Symbol(name="text", default=120, meaning="text tokens"),
         )  # fmt: skip
 
@@ -84,7 +85,7 @@ class Pixart(Drawn):
         step = t.input(batch, "int64", "timestep")
         hide = self._mask(t, batch * text)
         x = blocks.patches(t, "pos_embed", Grid(image, batch, s.in_channels, (latent, latent)), hidden, s.patch_size, calls=2)
-        x = blocks.add_places(t, x, blocks.places(t, "pos_embed", x.length * hidden))
+        x = blocks.add_places(t, x, blocks.places(t, "pos_embed", x, s.sample_size // s.patch_size))
         embedded = blocks.step_embedding(t, "adaln_single.emb", step, hidden, calls=1)
         t.enter("adaln_single.silu")
         active = ops.activation(t, embedded, "silu", views=0)

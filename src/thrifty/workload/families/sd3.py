@@ -58,10 +58,10 @@ class Sd3(Drawn):
     what = "a denoiser"
 
     def sizes(self) -> tuple[Symbol, ...]:
-        s = self.shape
+        s, most = self.shape, self.shape.pos_embed_max_size * self.shape.patch_size
         return (
             Symbol(name="batch", default=1, meaning="batch"),
-            blocks.latent_symbol(s.sample_size, s.patch_size, s.pos_embed_max_size * s.patch_size),
+            blocks.latent_symbol(s.sample_size, s.patch_size, high=most, breaks=(most,)),
             Symbol(name="text", default=154, degree=2, meaning="text tokens"),
         )  # fmt: skip
 
