@@ -17,7 +17,7 @@ from thrifty.workload.families import family_of
 from thrifty.workload.families.parti import Parti, PartiShape
 from thrifty.workload.table import Axes, Kind
 
-TINY = PartiShape(encoder_layers=2, decoder_layers=3, hidden=32, heads=4, intermediate=48, text_vocab=40, vocab=24, text_positions=16, positions=32)
+TINY = PartiShape(encoder_layers=2, decoder_layers=3, hidden=32, heads=4, intermediate=48, text_vocab=40, vocab=24, text_positions=16, positions=32, tokens=30)
 
 
 @given(batch=st.integers(1, 3), seq=st.integers(1, 30), text=st.integers(1, 16))
@@ -94,11 +94,11 @@ def test_prefill_reads_text_only_and_decode_leaves_room_for_the_new_token() -> N
     family = family_of(sheet("parti-transformer"))
     assert [symbol.name for symbol in family.symbols("prefill")] == ["batch", "text"]
     seq = family.symbols("decode")[1]
-    assert (seq.name, seq.high, seq.degree, seq.alias) == ("seq", 1023, 1, ("kv", 1))
+    assert (seq.name, seq.default, seq.high, seq.degree, seq.alias) == ("seq", 1023, 4095, 1, ("kv", 1))
     with pytest.raises(BadValue) as error:
-        load("parti-transformer", phase="decode", seq=1024)
+        load("parti-transformer", phase="decode", seq=4096)
     assert str(error.value) == (
-        "seq=1024 is above 1023 (the largest number of image tokens before the new one of this workload). Choose a whole number from 1 to 1023."
+        "seq=4096 is above 4095 (the largest number of image tokens before the new one of this workload). Choose a whole number from 1 to 4095."
     )
     with pytest.raises(BadValue) as error:
         load("parti-transformer", phase="prefill", seq=5)

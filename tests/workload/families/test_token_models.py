@@ -27,7 +27,7 @@ CARRYING = Muse(shape=MuseShape(layers=2, hidden=32, heads=4, intermediate=64, v
 FINE = Muse(shape=MuseShape(layers=2, hidden=32, heads=4, intermediate=64, vocab=40, text_width=24, positions=64, low_vocab=48))
 PARTI = Parti(
     shape=PartiShape(
-        encoder_layers=2, decoder_layers=3, hidden=32, heads=4, intermediate=64, text_vocab=40, vocab=48, text_positions=16, positions=64
+        encoder_layers=2, decoder_layers=3, hidden=32, heads=4, intermediate=64, text_vocab=40, vocab=48, text_positions=16, positions=64, tokens=24
     )
 )  # fmt: skip
 PHENAKI = Phenaki(

@@ -32,6 +32,7 @@ class PartiShape:
 
     vocab          : image codes; the table of the decoder's inputs has one more, which starts an image
     text_positions : most text tokens; positions: most image tokens
+    tokens         : of an image, as it was made for
     """
 
     encoder_layers: int
@@ -43,6 +44,7 @@ class PartiShape:
     vocab: int
     text_positions: int
     positions: int
+    tokens: int
 
     def __post_init__(self) -> None:
         refuse_odd_heads(self.hidden, self.heads)
@@ -63,9 +65,9 @@ class Parti(Drawn):
     def symbols(self, phase: WorkPhase) -> tuple[Symbol, ...]:
         """batch, seq (image tokens; in decode those of the cache, also called kv, before the new one) and text; prefill reads text only."""
         shape, cached = self.shape, phase == "decode"
-        high = shape.positions - 1 if cached else shape.positions
+        default, high = (count - cached for count in (shape.tokens, shape.positions))
         meaning = "number of image tokens" + (" before the new one" if cached else "")
-        seq = Symbol(name="seq", default=high, high=high, degree=1 if cached else 2, meaning=meaning, alias=("kv", 1) if cached else None)
+        seq = Symbol(name="seq", default=default, high=high, degree=1 if cached else 2, meaning=meaning, alias=("kv", 1) if cached else None)
         return (
             Symbol(name="batch", default=1, meaning="batch"),
             *(() if phase == "prefill" else (seq,)),

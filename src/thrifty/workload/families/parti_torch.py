@@ -21,9 +21,10 @@ class Parti(nn.Module):  # type: ignore[misc]
 
     def __init__(
         self, *, encoder_layers: int, decoder_layers: int, hidden: int, heads: int, intermediate: int, text_vocab: int, vocab: int, text_positions: int,
-        positions: int,
+        positions: int, tokens: int,
     ) -> None:  # fmt: skip
         super().__init__()
+        self.made_for = tokens
         self.text_tokens = nn.Embedding(text_vocab, hidden)
         self.register_buffer("text_positions", sinusoids(text_positions, hidden), persistent=False)
         self.encoder = nn.ModuleList(Block(hidden, heads, intermediate) for _ in range(encoder_layers))
