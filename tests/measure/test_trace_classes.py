@@ -111,5 +111,5 @@ def test_peer_classes_agree_with_the_recorder() -> None:
     assert len(seen) > 40
     assert len({kind for _, kind in seen}) >= 8
     # What it puts together of several operators has a name of its own ("norm"), which no trace knows; spelled-out attention it knows by its shape.
-    named = {(op, kind, class_of_operator(op.replace(".", "::", 1))) for op, kind in seen if op.startswith("aten.") and (kind != "attention" or "attention" in op)}
-    assert {each for each in named if each[1] != each[2]} == set()
+    named = {(op, kind) for op, kind in seen if op.startswith("aten.") and (kind != "attention" or "attention" in op)}
+    assert {(op, kind) for op, kind in named if class_of_operator(op.replace(".", "::", 1)) != kind} == set()

@@ -12,6 +12,7 @@ import importlib.metadata
 import importlib.util
 import io
 import math
+import textwrap
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -144,7 +145,7 @@ def run_contained(peer: Peer, module: Plain) -> Outcome:
         with contained():
             stated = float(peer.count(module, module.tensors()))
     except (Exception, SystemExit) as error:  # whatever a counter raises
-        failure = f"{type(error).__name__}: {first_line(error)}"[:160]
+        failure = textwrap.shorten(f"{type(error).__name__}: {first_line(error)}", 120, placeholder=" …")
     seconds = time.perf_counter() - start
     if not failure and not (math.isfinite(stated) and stated >= 0):
         failure = f"stated {stated}, which is no number of operations"
