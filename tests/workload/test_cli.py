@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from thrifty.errors import BadValue, ThriftyError
-from thrifty.workload import load
+from thrifty.workload import load, names
 from thrifty.workload.cli import app
 
 RUNNER = CliRunner()
@@ -29,7 +29,7 @@ def read(*words: str) -> Any:
 
 def test_list() -> None:
     found = read("list")["workloads"]
-    assert len(found) == 18
+    assert [entry["name"] for entry in found] == list(names())
     one = next(entry for entry in found if entry["name"] == "llama-65b")
     assert one["parameters"] == 65_285_660_672 and one["weight_bytes"] == 2 * one["parameters"] and one["format"] == "fp16"
     text = run("list")

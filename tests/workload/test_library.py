@@ -9,9 +9,11 @@ import pytest
 
 from thrifty.errors import BadFile, BadValue, UnknownName
 from thrifty.workload import Entry, Role, Workload, get_entry, load, names
-from thrifty.workload import library as library_module
+from thrifty.workload import entries as entries_module
+from thrifty.workload.entries import entry_names
 from thrifty.workload.families import Decoder
 from thrifty.workload.families.decoder_shape import DecoderShape
+from thrifty.workload.library import pipeline_names
 
 SHEET = """
 name = "mine"
@@ -41,10 +43,11 @@ def write(folder: Path, text: str = SHEET.format(parameters=PARAMETERS)) -> str:
 
 
 def test_names_are_the_catalogue() -> None:
-    assert names() == (
+    assert names() == tuple(sorted({*entry_names(), *pipeline_names()}))
+    assert set(names()) > {
         "bert-base", "deepseek-v3", "dlrm-criteo-kaggle", "gemma3-270m", "gpt2", "gpt3-175b", "llama-65b", "llama2-13b", "llama2-70b", "llama2-7b",
-        "llama3-405b", "llama3-70b", "llama3-8b", "mixtral-8x7b", "resnet-50", "smollm2-135m", "vit-b", "vit-l",
-    )  # fmt: skip
+        "llama3-405b", "llama3-70b", "llama3-8b", "mixtral-8x7b", "resnet-50", "smollm2-135m", "vit-b", "vit-l", "sd-1.5-unet", "sd-1.5", "parti-20b",
+    }  # fmt: skip
 
 
 def test_defaults() -> None:
@@ -140,8 +143,8 @@ def test_packages_add_workloads(monkeypatch: pytest.MonkeyPatch) -> None:
     )  # fmt: skip
 
     def plugins(found: dict[str, Any]) -> None:
-        library_module._added.cache_clear()
-        monkeypatch.setattr(library_module, "load_plugins", lambda group: found)
+        entries_module.added.cache_clear()
+        monkeypatch.setattr(entries_module, "load_plugins", lambda group: found)
 
     try:
         plugins({"theirs": lambda: entry, "family": family, "ready": ready})
@@ -155,7 +158,7 @@ def test_packages_add_workloads(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(BadFile, match=r"^plug-in 'broken' \(thrifty.workloads\) gives a int\. Let it give an Entry, a Workload or a Source\.$"):
             names()
     finally:
-        library_module._added.cache_clear()
+        entries_module.added.cache_clear()
 
 
 def test_weights_are_what_the_table_holds() -> None:

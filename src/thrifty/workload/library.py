@@ -13,12 +13,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from thrifty.errors import BadFile, BadValue, unknown_name
+from thrifty.errors import BadFile, BadValue, UnknownName, unknown_name
 from thrifty.formats import get_format
 from thrifty.workload.entries import added, entry_names, find_entry, stem_of
 from thrifty.workload.entry import Entry
 from thrifty.workload.model import PHASES, Source, Workload, WorkPhase
-from thrifty.workload.pipelines import Pipeline, read_pipeline
+from thrifty.workload.pipelines import Pipeline, PlannedStage, read_pipeline
 from thrifty.workload.points import check_point, overridden
 from thrifty.workload.sheets import read_entry
 from thrifty.workload.table import Role
@@ -33,9 +33,9 @@ def load(
 ) -> Workload:  # fmt: skip
     """The workload called `name`, at a point of its sizes (others at their defaults: batch 1, 128 tokens, the image that it was made for).
 
-    name      : of the catalogue (``name@preset`` for a smaller copy, where its sheet has presets) or of an installed package; the path of your own
-                ``.toml``; a model folder with a ``config.json``, a ``.gguf`` file or ``package.module:callable`` (those are captured by torch); or an
-                Entry or a Source of yours
+    name      : of the catalogue (PIPELINE-STAGE for one stage of a pipeline, ``name@preset`` for a smaller copy, where its sheet has presets) or of an
+                installed package; the path of your own ``.toml``; a model folder with a ``config.json``, a ``.gguf`` file or ``package.module:callable`` (those are
+                captured by torch); or an Entry or a Source of yours
     phase     : prefill (default of language models), decode, forward (default of others) or training
     format    : of its weights; of activations too where it is 16 bits or wider (default: as published)
     recompute : in a language model's training step, keep only each layer's input and run the layer again before its gradients
@@ -45,6 +45,9 @@ def load(
     if phase is not None and phase not in PHASES:
         raise BadValue(f"phase='{phase}' is none of {', '.join(PHASES)}. Choose one of them.")
     found = _resolve(name)
+    stage = stage_of_pipeline(name) if isinstance(name, str) and isinstance(found, Entry) else None
+    if stage is not None and phase is None:
+        phase = stage.phase
     if isinstance(found, Pipeline):
         return _from_pipeline(found, phase, format, recompute, point)
     if isinstance(found, Workload):
@@ -101,9 +104,9 @@ def _resolve(name: str | Path | Entry | Source) -> Entry | Workload | Source | P
 
     if isinstance(name, Path) or names_something_to_build(text):
         return load_any(name)
-    stage = _stage_of_pipeline(text.lower())
+    stage = stage_of_pipeline(text)
     if stage is not None:
-        return stage
+        return get_entry(stage.component)
     raise unknown_name("workload", text, names(), LIST_COMMAND)
 
 
@@ -116,15 +119,18 @@ def read_sheet(path: Path) -> Entry | Pipeline:
     return Pipeline(read_pipeline(path)) if is_pipeline else read_entry(path)
 
 
-def _stage_of_pipeline(name: str) -> Entry | None:
-    """The component of "PIPELINE-STAGE", or of "PIPELINE-STAGE@preset"; None where there is none."""
-    stem, _, preset = name.partition("@")
-    for pipeline in pipeline_names():
-        if stem.startswith(f"{pipeline}-"):
-            for stage in _pipeline(f"{pipeline}@{preset}" if preset else pipeline).sheet.stages:
-                if stem == f"{pipeline}-{stage.name}":
-                    return get_entry(stage.component)
-    return None
+def stage_of_pipeline(name: str) -> PlannedStage | None:
+    """The stage of "PIPELINE-STAGE", or of "PIPELINE-STAGE@preset"; None where no pipeline is called so. Raises UnknownName for a stage that it has not."""
+    stem, _, preset = name.lower().partition("@")
+    owner = max((each for each in pipeline_names() if stem.startswith(f"{each}-")), key=len, default=None)
+    if owner is None or stem in entry_names():
+        return None
+    stages = _pipeline(f"{owner}@{preset}" if preset else owner).sheet.stages
+    wanted = stem.removeprefix(f"{owner}-")
+    for stage in stages:
+        if stage.name == wanted:
+            return stage
+    raise UnknownName(f"'{owner}' has no stage '{wanted}'. Choose from: {', '.join(stage.name for stage in stages)}.")
 
 
 def _from_pipeline(pipeline: Pipeline, phase: WorkPhase | None, format_name: str | None, recompute: bool, point: Mapping[str, int]) -> Workload:

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from thrifty.errors import BadFile, BadValue, ThriftyError
 from thrifty.hardware import load as load_device
-from thrifty.lenses.operators.breakdown import Group, breakdown, share_of
+from thrifty.lenses.operators.grouping import Group, breakdown, share_of
 from thrifty.lenses.operators.subjects import Subject, find_subject
 from thrifty.quantities import parse
 from thrifty.workload import Axes, Kind

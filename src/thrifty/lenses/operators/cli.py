@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -79,7 +79,7 @@ def show(
     if is_trace(workload):
         trace(Path(workload), as_json=as_json)
         return
-    from thrifty.lenses.operators.breakdown import WAYS
+    from thrifty.lenses.operators.grouping import WAYS
     from thrifty.lenses.operators.finding import look
     from thrifty.lenses.operators.page import group_table, page_of, summary
     from thrifty.report import to_terminal, write_html
@@ -304,6 +304,54 @@ def measure(
         make_table("stage", "what ran", "repeats", "measured", "modelled", "error", rows=stages),
         make_table("class", "measured", "modelled", "share of measured", rows=classes),
     )  # fmt: skip
+
+
+@app.command("cache")
+def cache(
+    on: Annotated[str, typer.Option("--on", metavar="DEVICE", help="Whose caches to simulate; this-machine reads its own.")] = DEVICE,
+    frames: Annotated[int, typer.Option(metavar="N", help="Frames of the video.")] = 16,
+    side: Annotated[int, typer.Option(metavar="N", help="Height and width of the feature map.")] = 64,
+    channels: Annotated[int, typer.Option(metavar="N", help="Channels of all heads.")] = 320,
+    heads: Annotated[int, typer.Option(metavar="N", help="Heads.")] = 8,
+    staging: Annotated[str, typer.Option(metavar="WAY", help="How a GPU's product loads its tiles: shared (memory) or direct.")] = "shared",
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Why temporal attention is slow: simulated cache hit rates of its kernels beside spatial attention's, strided and made contiguous."""
+    from thrifty.lenses.operators.caching import study
+    from thrifty.progress import showing
+
+    with showing() as progress:
+        progress("simulating", 0.0)
+        found = study(on, frames=frames, side=side, channels=channels, heads=heads, staging=cast(Any, staging))
+    if as_json:
+        print_json({"truth": "modelled", **found.to_dict()})
+        return
+    rows = [
+        (r.kernel, r.kind, r.layout, f"{r.accesses:,.0f}", f"{r.l1_hit_rate:.1%}", f"{r.l1_load_hit_rate:.1%}", f"{r.l2_hit_rate:.1%}", write(r.dram_bytes, "B"))
+        for r in found.rows
+    ]
+    heading = make_table("kernel", "attention", "layout", "accesses", "L1 hits", "L1 hits of loads", "L2 hits", "behind L2", rows=rows)
+    print_parts(f"{frames} frames of {side} × {side}, {channels} channels in {heads} heads on {on} (simulated)", heading, *found.findings())
+
+
+@app.command("paper")
+def paper(
+    on: Annotated[str, typer.Option("--on", metavar="DEVICE", help="Price everything there.")] = DEVICE,
+    out: Annotated[Path, typer.Option(metavar="FILE.html", help="Where the page goes.")] = Path("thrifty-operators-paper.html"), as_json: Json = False,
+) -> None:  # fmt: skip
+    """Every figure and table of "Generative AI Beyond LLMs" made afresh, published numbers beside ours, on one page."""
+    from thrifty.lenses.operators.paper import make_report
+    from thrifty.progress import showing
+    from thrifty.report import write_html
+
+    with showing() as progress:
+        found = make_report(on, progress)
+        write_html(found.page, out)
+    if as_json:
+        print_json({**found.to_dict(), "page": str(out)})
+        return
+    rows = [("yes" if c.holds else "no", c.sentence, f"{c.published.value:g}", f"{c.ours:.3g}", c.said) for c in found.claims]
+    print_parts(make_table("holds", "the abstract says", "published", "ours", "in words", rows=rows), f"{len(found.rows)} systems in {found.seconds:.1f} s: {out}")
 
 
 @app.command("budget")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from thrifty.errors import BadValue
-from thrifty.lenses.operators.breakdown import breakdown, share_of
+from thrifty.lenses.operators.grouping import breakdown, share_of
 from thrifty.lenses.operators.subjects import Subject
 from thrifty.workload.attention_forms import in_form
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from thrifty.errors import BadValue
-from thrifty.lenses.operators.breakdown import Group, breakdown
+from thrifty.lenses.operators.grouping import Group, breakdown
 from thrifty.lenses.operators.subjects import Subject
 from thrifty.workload import Axes
 

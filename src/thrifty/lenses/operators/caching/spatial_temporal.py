@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from thrifty.errors import BadValue
 from thrifty.hardware import Device
@@ -135,6 +135,8 @@ def study(
     """
     hierarchy = hierarchy_of(device, last=last)
     gpu = hierarchy.first.write_through
+    if staging not in get_args(Staging):
+        raise BadValue(f"staging='{staging}' is none of {', '.join(get_args(Staging))}. Choose one of them.")
     positive_int("side", side)
     positive_int("most_touches", most_touches)
     video = Video(frames=frames, positions=side * side, channels=channels, heads=heads, number_bytes=number_bytes or (2 if gpu else 4))
