@@ -270,6 +270,10 @@ def _reduced(args: Sequence[Any], shape: Sequence[int]) -> Named | None:
     return tuple(axis for place, axis in enumerate(named) if place not in gone)
 
 
+def _padded(args: Sequence[Any], shape: Sequence[int]) -> Named | None:
+    return _same_rank(_of(args[0]), shape)
+
+
 def _as_complex(args: Sequence[Any], shape: Sequence[int]) -> Named:
     return _of(args[0])[:-1]
 
@@ -295,7 +299,7 @@ _RULES: Final[dict[str, Callable[[Sequence[Any], Sequence[int]], Named | None]]]
     **dict.fromkeys(("aten.mm", "aten.bmm", "aten.matmul"), _product(0)),
     **dict.fromkeys(("aten.addmm", "aten.baddbmm", "aten._addmm_activation"), _product(1)),
     **dict.fromkeys(("aten.as_strided", "aten.unfold", "aten.index", "aten.gather", "aten.im2col", "aten.col2im"), _unknown),
-    "aten.permute": _permuted, "aten.cat": _joined, "aten.stack": _stacked, "aten.embedding": _looked_up, "aten.expand": _expanded,
+    "aten.constant_pad_nd": _padded, "aten.permute": _permuted, "aten.cat": _joined, "aten.stack": _stacked, "aten.embedding": _looked_up, "aten.expand": _expanded,
     "aten.view_as_complex": _as_complex, "aten.view_as_real": _as_real,
 }  # fmt: skip
 
