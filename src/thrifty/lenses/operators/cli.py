@@ -79,8 +79,8 @@ def show(
     if is_trace(workload):
         trace(Path(workload), as_json=as_json)
         return
-    from thrifty.lenses.operators.grouping import WAYS
     from thrifty.lenses.operators.finding import look
+    from thrifty.lenses.operators.grouping import WAYS
     from thrifty.lenses.operators.page import group_table, page_of, summary
     from thrifty.report import to_terminal, write_html
     from thrifty.report.blocks import Page, Section
@@ -327,9 +327,12 @@ def cache(
         print_json({"truth": "modelled", **found.to_dict()})
         return
     rows = [
-        (r.kernel, r.kind, r.layout, f"{r.accesses:,.0f}", f"{r.l1_hit_rate:.1%}", f"{r.l1_load_hit_rate:.1%}", f"{r.l2_hit_rate:.1%}", write(r.dram_bytes, "B"))
+        (
+            r.kernel, r.kind, r.layout, f"{r.accesses:,.0f}", f"{r.l1_hit_rate:.1%}", f"{r.l1_load_hit_rate:.1%}", f"{r.l2_hit_rate:.1%}",
+            write(r.dram_bytes, "B"),
+        )
         for r in found.rows
-    ]
+    ]  # fmt: skip
     heading = make_table("kernel", "attention", "layout", "accesses", "L1 hits", "L1 hits of loads", "L2 hits", "behind L2", rows=rows)
     print_parts(f"{frames} frames of {side} × {side}, {channels} channels in {heads} heads on {on} (simulated)", heading, *found.findings())
 
@@ -351,7 +354,8 @@ def paper(
         print_json({**found.to_dict(), "page": str(out)})
         return
     rows = [("yes" if c.holds else "no", c.sentence, f"{c.published.value:g}", f"{c.ours:.3g}", c.said) for c in found.claims]
-    print_parts(make_table("holds", "the abstract says", "published", "ours", "in words", rows=rows), f"{len(found.rows)} systems in {found.seconds:.1f} s: {out}")
+    table = make_table("holds", "the abstract says", "published", "ours", "in words", rows=rows)
+    print_parts(table, f"{len(found.rows)} systems in {found.seconds:.1f} s: {out}")
 
 
 @app.command("budget")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from thrifty.lenses.operators.grouping import breakdown
 from thrifty.lenses.operators.finding import fused_gain
-from thrifty.lenses.operators.subjects import Subject
+from thrifty.lenses.operators.grouping import breakdown
 from thrifty.lenses.operators.likeness import verdict
+from thrifty.lenses.operators.subjects import Subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

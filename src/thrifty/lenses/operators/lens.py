@@ -17,4 +17,5 @@ class OperatorsLens:
     question: str = "What dominates?"
 
     def look(self, case: Case) -> OperatorsFinding:
-        return look(Subject(workload=case.job.parts[0].workload, device=case.device, site=case.site), flip=case.job.parts[0].workload.origin.startswith("family"))
+        work = case.job.parts[0].workload
+        return look(Subject(workload=work, device=case.device, site=case.site), flip=work.origin.startswith("family"))  # a capture takes a second a batch

@@ -39,10 +39,10 @@ def taxonomy(rows: Sequence[SuiteRow]) -> Section:
     for row in rows:
         work = row.subject.workload
         stages = ", ".join(f"{name} × {repeat:,}" if repeat > 1 else name for name, repeat in _repeats(row).items())
-        cells.append([row.name, row.family, work.parameters, stages, row.subject.stages[0][1].origin.split(" ")[0], max(row.histogram, default=None)])
+        cells.append([row.name, row.family, work.parameters, stages, max(row.histogram, default=None)])
     columns = (
         _NAME, Column(key="family", title="Kind"), Column(key="parameters", title="Parameters", truth="given", style="si"),
-        Column(key="stages", title="Stages × repeats"), Column(key="origin", title="Tables from"),
+        Column(key="stages", title="Stages × repeats"),
         Column(key="longest", title="Longest queries", truth="given", style="integer"),
     )  # fmt: skip
     return Section("The systems", [Table(columns=columns, rows=cells, caption="Every system end to end, text encoders and decoders included")], id="systems")
@@ -68,8 +68,8 @@ def fleet() -> Section:
     )  # fmt: skip
     said = published("claims")["fleet_gpus_per_parameter"]
     text = (
-        "The paper's figure is of a private fleet and cannot be made again. This is a proxy: accelerators that public runs used at once, by their size. The fleet's "
-        f"ratio was {said.value:.0f} ({said.read})."
+        "The paper's figure is of a private fleet and cannot be made again. This is a proxy: accelerators that public runs used at once, by their size. The "
+        f"fleet's ratio was {said.value:.0f} ({said.read})."
     )
     return Section("Training fleets, by proxy", [Text(text), Table(columns=columns, rows=cells, caption="Accelerators a billion parameters")], id="fleet")
 
@@ -142,30 +142,36 @@ def breakdown_section(rows: Sequence[SuiteRow]) -> Section:
 
 
 def speedups(rows: Sequence[SuiteRow]) -> Section:
-    """Table II: end to end and core attention; energy and carbon of a run."""
+    """Table II: end to end and core attention; then energy and carbon of a run."""
     facts = published("end_to_end_gain")
-    cells: list[list[Cell]] = []
+    gains: list[list[Cell]] = []
+    costs: list[list[Cell]] = []
     for row in rows:
         fact = facts.get(row.name)
-        energy, carbon = (sum(getattr(group, key) or 0.0 for group in row.fused) for key in ("energy_j", "carbon_gco2e"))
-        cells.append(
-            [
-                row.name, row.gain, fact.number(style="plain") if fact else None, row.attention_gain, row.share("attention", fused=False), row.share("attention"),
-                row.share("conv"), row.share("linear"), row.fused_s, energy, carbon,
-            ]
+        gains.append(
+            [row.name, row.gain, fact.number(style="plain") if fact else None, row.attention_gain, row.share("attention", fused=False), row.share("attention")]
         )  # fmt: skip
+        energy, carbon = (sum(getattr(group, key) or 0.0 for group in row.fused) for key in ("energy_j", "carbon_gco2e"))
+        costs.append([row.name, row.fused_s, energy, carbon])
     columns = (
-        _NAME, Column(key="gain", title="Gain end to end", truth="modelled", style="plain"), Column(key="published", title="Published (remembered)"),
-        Column(key="core", title="Gain of core attention", truth="modelled", style="plain"),
-        Column(key="before", title="Attention, spelled out", truth="modelled", style="percent", digits=2),
-        Column(key="after", title="Attention, fused", truth="modelled", style="percent", digits=2),
-        Column(key="conv", title="Conv, fused", truth="modelled", style="percent", digits=2),
-        Column(key="linear", title="Linear, fused", truth="modelled", style="percent", digits=2),
-        Column(key="time_s", title="Time of a run", unit="s", truth="modelled"), Column(key="energy_j", title="Energy", unit="J", truth="modelled"),
+        _NAME, Column(key="gain", title="End to end", truth="modelled", style="plain"), Column(key="published", title="Remembered"),
+        Column(key="core", title="Core attention", truth="modelled", style="plain"),
+        Column(key="before", title="Share before", truth="modelled", style="percent", digits=2, meaning="of attention in the time, spelled out"),
+        Column(key="after", title="Share after", truth="modelled", style="percent", digits=2, meaning="of attention in the time, fused"),
+    )  # fmt: skip
+    money = (
+        _NAME, Column(key="time_s", title="Time", unit="s", truth="modelled"), Column(key="energy_j", title="Energy", unit="J", truth="modelled"),
         Column(key="carbon", title="Carbon", unit="gCO2e", truth="modelled"),
     )  # fmt: skip
-    note = Note("The published column is remembered from the paper's table II, whose text could not be opened again: direction, not a target.")
-    return Section("What fused attention brings", [Table(columns=columns, rows=cells, caption="Fused over spelled-out attention"), note], id="gain")
+    note = Note("The remembered column is the paper's table II, whose text could not be opened again: direction, not a target.")
+    return Section(
+        "What fused attention brings",
+        [
+            Table(columns=columns, rows=gains, caption="Time with attention spelled out over time with it fused"), note,
+            Table(columns=money, rows=costs, caption="One run, attention fused: guidance, text encoders, decoders and all steps included"),
+        ],
+        id="gain",
+    )  # fmt: skip
 
 
 def sequence_section(rows: Sequence[SuiteRow]) -> Section:
@@ -184,7 +190,10 @@ def sequence_section(rows: Sequence[SuiteRow]) -> Section:
         blocks.append(
             Chart(
                 kind="scatter", title="Sequence length through a run", rows=cells, x="progress", y="length", series="name", y_log=True,
-                columns=(Column(key="progress", title="Attention calls (% of a run's distinct ones)", truth="given"), Column(key="length", title="Length", truth="given"), _NAME),
+                columns=(
+                    Column(key="progress", title="Attention calls (% of a run's distinct ones)", truth="given"),
+                    Column(key="length", title="Length", truth="given"), _NAME,
+                ),
                 alt="Sequence length through a run on a logarithmic axis: U-shaped in diffusion, flat in masked transformers, a ramp in token-by-token ones.",
                 caption="Queries of each call, keys where one token is decoded; a step that repeats is drawn once.",
             )
@@ -218,7 +227,8 @@ def scaling_section(device: Device) -> Section:
             if form == "fused" and crossing is None and groups.get("attention", 0.0) > groups.get("conv", 0.0):
                 crossing = side
     chart = Chart(
-        kind="line", title="Convolution and attention of Stable Diffusion's UNet against the image", rows=cells, x="side", y="time_s", series="what", y_log=True,
+        kind="line", title="Convolution and attention of Stable Diffusion's UNet against the image", rows=cells, x="side", y="time_s", series="what",
+        y_log=True,
         columns=(
             Column(key="side", title="Image side (px)", truth="given"), Column(key="time_s", title="Time of a step", unit="s", truth="modelled"),
             Column(key="what", title="What"),
@@ -239,20 +249,23 @@ def today(rows: Sequence[SuiteRow]) -> Section | None:
         return None
     cells: list[list[Cell]] = []
     for row in modern:
-        longest = max(row.histogram, default=0)
-        cells.append([row.name, row.subject.workload.parameters, longest, row.share("conv"), row.share("linear"), row.share("attention"), row.gain, row.fused_s])
+        shares = [row.share(name) for name in ("conv", "linear", "attention")]
+        cells.append([row.name, row.subject.workload.parameters, max(row.histogram, default=0), *shares, row.gain])
     columns = (
-        _NAME, Column(key="parameters", title="Parameters", truth="given", style="si"), Column(key="longest", title="Longest queries", truth="given", style="integer"),
-        Column(key="conv", title="Conv", truth="modelled", style="percent", digits=2), Column(key="linear", title="Linear", truth="modelled", style="percent", digits=2),
-        Column(key="attention", title="Attention", truth="modelled", style="percent", digits=2), Column(key="gain", title="Gain of fused attention", truth="modelled", style="plain"),
-        Column(key="time_s", title="Time of a run", unit="s", truth="modelled"),
+        _NAME, Column(key="parameters", title="Parameters", truth="given", style="si"),
+        Column(key="longest", title="Longest queries", truth="given", style="integer"),
+        *(
+            Column(key=name, title=name.capitalize(), truth="modelled", style="percent", digits=2, meaning="of the time, attention fused")
+            for name in ("conv", "linear", "attention")
+        ),
+        Column(key="gain", title="Gain", truth="modelled", style="plain", meaning="of fused attention, end to end"),
     )  # fmt: skip
     left = [row for row in modern if row.share("conv") < 0.10]
     full = [row.name for row in modern if any(group.name == "joint" for group in row.by_attention)]
     points = [
-        f"Convolution, the paper's next bottleneck, is below a tenth of the time in {', '.join(row.name for row in left) or 'none of them'}: their denoisers are "
-        "transformers, and what convolution there is stands in the decoder.",
-        f"Full attention over all tokens (space and time, or image and text, in one sequence) replaces temporal attention in {', '.join(full) or 'none of them'}.",
+        f"Convolution, the paper's next bottleneck, is below a tenth of the time in {', '.join(row.name for row in left) or 'none of them'}: their denoisers "
+        "are transformers, and what convolution there is stands in the decoder.",
+        f"Full attention over all tokens (space and time, or image and text, in one sequence) replaces temporal attention in {', '.join(full) or 'none'}.",
         "Sequence length no longer varies within a step: a diffusion transformer has one length throughout.",
     ]
     return Section("What changed since", [Table(columns=columns, rows=cells, caption="Systems after the paper, fused attention"), Bullets(points)], id="today")

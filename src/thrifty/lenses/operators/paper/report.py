@@ -47,8 +47,8 @@ def make_report(on: str = "a100-80gb", progress: Callable[[str, float], None] | 
     tell("drawing", 0.8)
     sections = [
         figures.claims_section(found), figures.taxonomy(rows), figures.breakdown_section(theirs), figures.speedups(rows), figures.roofline(rows, device),
-        figures.sequence_section(theirs), figures.scaling_section(device), video.time_section(theirs, device), video.cache_section(device), video.frames_section(),
-        figures.quality(theirs), figures.fleet(), figures.today(rows),
+        figures.sequence_section(theirs), figures.scaling_section(device), video.time_section(theirs, device), video.cache_section(device),
+        video.frames_section(), figures.quality(theirs), figures.fleet(), figures.today(rows),
     ]  # fmt: skip
     held = sum(claim.holds for claim in found)
     summary = (
@@ -61,7 +61,8 @@ def make_report(on: str = "a100-80gb", progress: Callable[[str, float], None] | 
             "claims that hold": f"{held} of {len(found)}",
             **{f"{row.name}, gain of fused attention": Number(value=row.gain, truth="modelled", style="plain") for row in theirs if row.name == "sd-1.5"},
         },
-        inputs={"device": device.name, "format": "fp16", "model": "roofline with the catalogue's efficiencies, kernels launched one by one"}, sources=sources(),
+        inputs={"device": device.name, "format": "fp16", "model": "roofline with the catalogue's efficiencies, kernels launched one by one"},
+        sources=sources(),
         generated=f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}", command=f"thrifty operators paper --on {device.name}",
     )  # fmt: skip
     return PaperReport(device=device, rows=rows, claims=found, page=page, seconds=time.perf_counter() - began)

@@ -10,9 +10,9 @@ from thrifty.errors import UnknownName
 from thrifty.hardware import Device
 from thrifty.lenses.operators.grouping import Group, breakdown
 from thrifty.lenses.operators.intensity import Intensity, intensity
+from thrifty.lenses.operators.likeness import Verdict, verdict
 from thrifty.lenses.operators.sequences import histogram, neighbour_ratio
 from thrifty.lenses.operators.subjects import Subject, find_subject
-from thrifty.lenses.operators.likeness import Verdict, verdict
 
 Family = Literal["language", "diffusion", "transformer", "today"]
 SUITE: Final[dict[str, Family]] = {
@@ -20,9 +20,7 @@ SUITE: Final[dict[str, Family]] = {
     "parti-20b": "transformer", "phenaki": "transformer",
 }  # fmt: skip
 """The paper's eight systems, and what they are made of: denoising networks of convolutions, or transformers over tokens."""
-TODAY: Final[dict[str, Family]] = {
-    name: "today" for name in ("sdxl", "sd-2.1", "modelscope", "dit", "pixart", "sd3", "flux", "cogvideox", "wan-2.1")
-}
+TODAY: Final[dict[str, Family]] = dict.fromkeys(("sdxl", "sd-2.1", "modelscope", "dit", "pixart", "sd3", "flux", "cogvideox", "wan-2.1"), "today")
 """What came after, end to end."""
 
 
