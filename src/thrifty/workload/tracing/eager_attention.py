@@ -171,4 +171,5 @@ def mark_eager_attention(table: OperatorTable) -> OperatorTable:
             rows["kind"][row], rows["axes"][row] = Kind.ATTENTION, rows["axes"][softmax]
             for name, value in zip(_HEADS, found.shape, strict=True) if found is not None else ():
                 rows[name][row] = value
+    rows["axes"][rows["kind"] == Kind.SOFTMAX] = Axes.NONE  # gradients too: what is no attention has no sequences
     return replace(table, rows=rows)
