@@ -49,6 +49,7 @@ FAMILIES: Final[dict[str, str]] = {
     "unet3d": "unet3d.Unet3d",
     "imagen-unet": "imagen.ImagenUnet",
     "make-a-video": "make_a_video.MakeAVideoUnet",
+    "prior": "prior.Prior",
     "dit": "dit.Dit",
     "pixart": "pixart.Pixart",
     "sd3": "sd3.Sd3",
