@@ -38,9 +38,10 @@ def attention_calls(table: OperatorTable, *, unroll_growth: bool = True) -> Iter
     fused = is_fused(rows)
     spelled = (rows["kind"] == Kind.ATTENTION) & (rows["m"] > 0) & (rows["k"] > 0) & (rows["k"] == rows["seq_k"]) & (rows["n"] == rows["value_dim"])
     chosen = np.flatnonzero((fused | spelled) & (rows["phase"] == Phase.FORWARD))
+    growing = {stage.name for stage in table.stages if stage.growth}
     for number, stage in enumerate(table.stages):
         calls = [_call(table, row, stage.name, stage.repeat) for row in chosen[rows["stage"][chosen] == number].tolist()]
-        if not (stage.growth and unroll_growth):
+        if not (stage.name in growing and unroll_growth):
             yield from calls
             continue
         step = Counter(calls)

@@ -91,9 +91,7 @@ def claims(rows: Sequence[SuiteRow], device: Device) -> tuple[Claim, ...]:
                 + "; over a whole network more: " + ", ".join(f"{row.name} {_spread(row):.0f}" for row in images),
             )
         )  # fmt: skip
-    for name in ("make-a-video", "modelscope-unet"):
-        if name == "make-a-video" and not any(row.name == name for row in rows):
-            continue
+    for name in ("make-a-video-decoder", "modelscope-unet"):
         study = temporal_of(name, device)
         share = study.share_of_attention_time or 0.0
         found.append(

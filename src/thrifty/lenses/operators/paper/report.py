@@ -63,6 +63,7 @@ def make_report(on: str = "a100-80gb", progress: Callable[[str, float], None] | 
         },
         inputs={"device": device.name, "format": "fp16", "model": "roofline with the catalogue's efficiencies, kernels launched one by one"},
         sources=sources(),
-        generated=f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}", command=f"thrifty operators paper --on {device.name}",
+        generated=f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}",
+        command=f"thrifty operators paper --on {device.name}",
     )  # fmt: skip
     return PaperReport(device=device, rows=rows, claims=found, page=page, seconds=time.perf_counter() - began)
