@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.workload.families.twins import (
     assert_every_row_the_same,
@@ -151,6 +151,7 @@ def test_formula_attention_of_clip_is_causal_and_over_the_text() -> None:
     assert table.totals()["flops_matrix"] == 2 * (2 * 20 * 32 * (4 * 32 + 2 * 64) + 2 * 4 * 10 * 10 * 32)
 
 
+@settings(max_examples=25)
 @given(batch=st.integers(1, 4), seq=st.integers(2, 40))
 def test_formula_flops_of_t5(batch: int, seq: int) -> None:
     """Products of one layer: four projections of d · heads · d_kv, three of d · d_ff, and core attention."""
