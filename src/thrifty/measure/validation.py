@@ -31,7 +31,8 @@ MAIN_CLASS: Final = 0.10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostRow:
-    """One workload: medians of plain steps, and what the model says of the same table. by_class: class → (measured, modelled) seconds."""
+    """One workload: medians of plain steps, and what the model says of the same table. by_class: class → (measured, modelled) seconds; run_overhead: the run,
+    sampled steps and all, over as many plain steps."""
 
     workload: str
     measured_s: float
@@ -39,6 +40,7 @@ class HostRow:
     measured_bytes: int
     modelled_bytes: int
     repeats: int
+    run_overhead: float = 1.0
     by_class: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
@@ -54,6 +56,7 @@ class HostRow:
         return {
             "workload": self.workload, "measured_s": self.measured_s, "modelled_s": self.modelled_s, "measured_bytes": self.measured_bytes,
             "modelled_bytes": self.modelled_bytes, "time_error": self.time_error, "memory_error": self.memory_error, "repeats": self.repeats,
+            "run_overhead": self.run_overhead,
             "by_class": {name: {"measured_s": a, "modelled_s": b} for name, (a, b) in self.by_class.items()},
         }  # fmt: skip
 
@@ -124,7 +127,7 @@ def validate_case(case: HostCase, sustained: Sustained, device: Device, *, probe
     modelled = {kind.label: float(by_kind[kind]) for kind in Kind if by_kind[kind] > 0} | {"framework": float(host.sum())}
     return HostRow(
         workload=case.name, measured_s=profile.step_s, modelled_s=float((inside + host).sum()), measured_bytes=memory.peak_memory_bytes,
-        modelled_bytes=first.table.peak()[0], repeats=repeats,
+        modelled_bytes=first.table.peak()[0], repeats=repeats, run_overhead=profile.run_overhead,
         by_class={name: (measured.get(name, 0.0), modelled.get(name, 0.0)) for name in {**measured, **modelled}},
     )  # fmt: skip
 
