@@ -24,6 +24,8 @@ from thrifty.workload.model import Workload
 from thrifty.workload.pipelines import Pipeline
 from thrifty.workload.scaling import VALUES, Chamber
 
+BLOCK: Final = 32
+"""Points that the loop takes at once."""
 USED: Final = ("work", "flops_vector", "moved", "seq_q", "seq_k", "head_bytes", "batch")
 
 
@@ -44,59 +46,68 @@ class Sweep:
 
 
 def _loop(
-    points: Any, exponents: Any, coefficients: Any, attention: Any, kv_heads: Any, multiplicity: Any, per_work: Any, overhead: Any, scalars: Any, joules: Any,
-    per_flop: Any, seconds: Any, energy: Any, parts: Any,
+    points: Any, exponents: Any, pointer: Any, monomial: Any, coefficient: Any, plain: int, kv_heads: Any, multiplicity: Any, per_work: Any, overhead: Any,
+    scalars: Any, joules: Any, per_flop: Any, seconds: Any, energy: Any, parts: Any,
 ) -> None:  # fmt: skip
-    """points (P, S); coefficients (7, U, C) of USED; per_work (D, U) seconds a padded FLOP; overhead (D, U) seconds; scalars (D, 5): seconds a vector
-    FLOP, seconds a byte, tile_q, tile_k, on-chip bytes; joules (D, 5): static W, TDP W, J/vector FLOP, J/byte, DRAM J/byte; per_flop (D, U) J/FLOP;
-    results seconds, energy (D, P), parts (D, P, 3). The point's values are found once and serve every device."""
+    """points (P, S); coefficients of USED × U rows, those that are not zero: pointer (7 · U + 1), monomial, coefficient; plain: rows before the first
+    attention; per_work (D, U) seconds a padded FLOP; overhead (D, U) seconds; scalars (D, 5): seconds a vector FLOP, seconds a byte, tile_q, tile_k, on-chip bytes; joules (D, 5): static W, TDP W, J/vector FLOP, J/byte, DRAM J/byte; per_flop (D, U) J/FLOP;
+    results seconds, energy (D, P) and parts (2, D, P) of compute and memory, all zero. A point's values are found once and serve every device."""
     count, symbols = points.shape
-    _, rows, monomials = coefficients.shape
-    devices = per_work.shape[0]
-    x, values = np.empty(monomials), np.empty((7, rows))
-    for p in range(count):
+    monomials, rows, devices = exponents.shape[0], kv_heads.shape[0], per_work.shape[0]
+    x, values = np.empty((monomials, BLOCK)), np.empty((7, BLOCK))
+    for first in range(0, count, BLOCK):  # a block of points at a time: every loop over b below runs several at once
+        size = min(BLOCK, count - first)
         for c in range(monomials):
-            x[c] = 1.0
+            for b in range(size):
+                x[c, b] = 1.0
             for s in range(symbols):
                 for _ in range(exponents[c, s]):
-                    x[c] *= points[p, s]
-        for v in range(7):
-            for r in range(rows):
-                if v < 3 or attention[r]:
-                    total = 0.0
-                    for c in range(monomials):
-                        total += coefficients[v, r, c] * x[c]
-                    values[v, r] = total
-        for d in range(devices):
-            per_vector, per_byte, tile_q, tile_k, onchip = scalars[d, 0], scalars[d, 1], scalars[d, 2], scalars[d, 3], scalars[d, 4]
-            static, cap, j_vector, j_byte, j_dram = joules[d, 0], joules[d, 1], joules[d, 2], joules[d, 3], joules[d, 4]
-            time_all = energy_all = by_compute = by_memory = 0.0
-            for r in range(rows):
-                work, vector, moved = values[0, r], values[1, r], values[2, r]
-                padded, traffic = work, moved
-                if attention[r] and values[3, r] > 1.0:
-                    q, s_k = values[3, r], values[4, r]
-                    blocks = np.ceil(q / tile_q)
-                    padded *= blocks * tile_q / q * (np.ceil(s_k / tile_k) * tile_k / s_k)
-                    if values[5, r] > onchip:
-                        traffic += (blocks - 1.0) * kv_heads[r] * values[6, r] * values[5, r]
-                products, rest = padded * per_work[d, r], vector * per_vector
-                compute = max(products, rest) if attention[r] else products + rest
-                memory = traffic * per_byte
-                extra = overhead[d, r]
-                slower = max(compute, memory)
-                time = slower + extra
-                weighted = multiplicity[r] * time
-                time_all += weighted
-                spent = static * time + per_flop[d, r] * work + j_vector * vector + j_byte * moved
-                energy_all += multiplicity[r] * (min(spent, cap * time) + j_dram * moved)
-                if slower >= extra:
-                    if compute >= memory:
-                        by_compute += weighted
-                    else:
-                        by_memory += weighted
-            seconds[d, p], energy[d, p] = time_all, energy_all
-            parts[d, p, 0], parts[d, p, 1], parts[d, p, 2] = by_compute, by_memory, time_all - by_compute - by_memory
+                    for b in range(size):
+                        x[c, b] *= points[first + b, s]
+        for r in range(rows):
+            for v in range(3 if r < plain else 7):
+                for b in range(size):
+                    values[v, b] = 0.0
+                for c in range(pointer[v * rows + r], pointer[v * rows + r + 1]):
+                    factor, which = coefficient[c], monomial[c]
+                    for b in range(size):
+                        values[v, b] += factor * x[which, b]
+            many = multiplicity[r]
+            for d in range(devices):
+                per_vector, per_byte, static, cap = scalars[d, 0], scalars[d, 1], joules[d, 0], joules[d, 1]
+                j_vector, j_byte, j_dram, j_work = joules[d, 2], joules[d, 3], joules[d, 4], per_flop[d, r]
+                rate, extra = per_work[d, r], overhead[d, r]
+                if r < plain:
+                    for b in range(size):
+                        work, vector, moved = values[0, b], values[1, b], values[2, b]
+                        compute, memory = work * rate + vector * per_vector, moved * per_byte
+                        slower = max(compute, memory)
+                        time = slower + extra
+                        spent = min(static * time + j_work * work + j_vector * vector + j_byte * moved, cap * time) + j_dram * moved
+                        seconds[d, first + b] += many * time
+                        energy[d, first + b] += many * spent
+                        by_compute, by_memory = slower >= extra and compute >= memory, slower >= extra and compute < memory
+                        parts[0, d, first + b] += many * time if by_compute else 0.0
+                        parts[1, d, first + b] += many * time if by_memory else 0.0
+                    continue
+                tile_q, tile_k, onchip, heads = scalars[d, 2], scalars[d, 3], scalars[d, 4], kv_heads[r]
+                for b in range(size):  # fused attention, in tiles
+                    work, vector, moved, q, keys = values[0, b], values[1, b], values[2, b], values[3, b], values[4, b]
+                    padded, traffic = work, moved
+                    if q > 1.0:
+                        blocks = np.ceil(q / tile_q)
+                        padded *= blocks * tile_q / q * (np.ceil(keys / tile_k) * tile_k / keys)
+                        if values[5, b] > onchip:
+                            traffic += (blocks - 1.0) * heads * values[6, b] * values[5, b]
+                    compute, memory = max(padded * rate, vector * per_vector), traffic * per_byte
+                    slower = max(compute, memory)
+                    time = slower + extra
+                    spent = min(static * time + j_work * work + j_vector * vector + j_byte * moved, cap * time) + j_dram * moved
+                    seconds[d, first + b] += many * time
+                    energy[d, first + b] += many * spent
+                    by_compute, by_memory = slower >= extra and compute >= memory, slower >= extra and compute < memory
+                    parts[0, d, first + b] += many * time if by_compute else 0.0
+                    parts[1, d, first + b] += many * time if by_memory else 0.0
 
 
 @functools.cache
@@ -105,7 +116,7 @@ def _kernel() -> Callable[..., None]:
         import numba
     except ImportError:
         return _loop
-    compiled: Callable[..., None] = numba.njit(cache=True)(_loop)
+    compiled: Callable[..., None] = numba.njit(cache=True, fastmath={"reassoc", "contract", "nsz"})(_loop)
     return compiled
 
 
@@ -127,12 +138,13 @@ def _rows(chamber: Chamber, formats: Sequence[str], *, fused: bool) -> tuple[Any
         ],
         axis=1,
     )  # fmt: skip
-    fixed = np.stack([rows["launches"].astype(np.float64), rows["kv_heads"].astype(np.float64)], axis=1)
     # Rows that differ in name alone cost the same: one row with their number.
     fixed = np.stack([kernel_kind(rows), rows["format"], rows["launches"], rows["kv_heads"]], axis=1).astype(np.float64)
     alike = np.ascontiguousarray(np.concatenate([fixed, coefficients.reshape(len(rows), -1)], axis=1))
     _, first, place_of = np.unique(alike.view([("", alike.dtype)] * alike.shape[1]).ravel(), return_index=True, return_inverse=True)
     many = np.bincount(place_of, weights=chamber.multiplicity_U.astype(np.float64), minlength=len(first))
+    order = np.argsort(fixed[first, 0] == ATTENTION, kind="stable")  # attention last
+    first, many = first[order], many[order]
     return np.ascontiguousarray(np.moveaxis(coefficients[first], 1, 0)), fixed[first], many
 
 
@@ -149,12 +161,15 @@ def _by_data_sheet(
     scalars = np.concatenate([1.0 / arrays.scalars_DS[:, :2], arrays.scalars_DS[:, 3:6]], axis=1)
     per_flop = np.array([[m.j_per_flop_in(name) for name in chamber.table.formats] for m in models])[:, fmt]
     shape = (len(devices), len(sizes_PS))
-    result = np.zeros(shape), np.zeros(shape), np.zeros((*shape, 3))
+    seconds, energy, bound = np.zeros(shape), np.zeros(shape), np.zeros((2, *shape))
+    flat = coefficients.reshape(-1, coefficients.shape[-1])
+    place, monomial = np.nonzero(flat)  # few rows have more than three monomials of the thirty that three symbols make
+    pointer = np.concatenate([[0], np.cumsum(np.bincount(place, minlength=len(flat)))]).astype(np.int64)
     _kernel()(
-        sizes_PS.astype(np.float64), chamber.exponents_CS, coefficients, kind == ATTENTION, fixed[:, 3].copy(), many, per_work, overhead, scalars, joules,
-        per_flop, *result,
+        sizes_PS.astype(np.float64), chamber.exponents_CS, pointer, monomial, flat[place, monomial], int((kind != ATTENTION).sum()), fixed[:, 3].copy(), many, per_work, overhead, scalars, joules,
+        per_flop, seconds, energy, bound,
     )  # fmt: skip
-    return result
+    return seconds, energy, np.stack([*bound, seconds - bound.sum(axis=0)], axis=2)
 
 
 def _calibrated(chamber: Chamber, sustained: Sustained, sizes_PS: npt.NDArray[np.int64], device: Device) -> tuple[Floats, Floats, Floats]:

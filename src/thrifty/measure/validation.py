@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import json
+import math
 import statistics
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -25,6 +27,9 @@ from thrifty.workload import Kind
 from thrifty.workload.building import loss_for
 from thrifty.workload.tracing import record_step, settle, training_step
 
+SAMPLED_EVERY: Final = 4
+OVERHEAD: Final = 0.05
+"""How many steps there are to an instrumented one: at least so many, and more where recording would add more than this share to the run."""
 MAIN_CLASS: Final = 0.10
 """A class that takes more than this share of the measured time counts among the main ones."""
 
@@ -110,8 +115,10 @@ def validate_case(case: HostCase, sustained: Sustained, device: Device, *, probe
         step()
         first = record_step(module, (), fresh(inputs), training=case.training, optimizer=optimizer, loss=loss)
         memory = measure_memory(step, module, optimizer=optimizer, inputs=inputs)
-        sampler = StepSampler(module, every=4, probe_s=probe_s)
-        repeats = max(8, min(80, int(budget_s / max(first.total_seconds, 1e-3))))
+        plain_s = min(_seconds(step) for _ in range(3))
+        every = max(SAMPLED_EVERY, math.ceil((first.total_seconds / plain_s - 1) / OVERHEAD))
+        sampler = StepSampler(module, every=every, probe_s=probe_s)
+        repeats = max(2 * every, min(80, int(budget_s / max(first.total_seconds, 1e-3))))
         for index in range(repeats):
             current = fresh(inputs)
             with sampler.step("step", index, inputs=current, optimizer=optimizer):
@@ -130,6 +137,12 @@ def validate_case(case: HostCase, sustained: Sustained, device: Device, *, probe
         modelled_bytes=first.table.peak()[0], repeats=repeats, run_overhead=profile.run_overhead,
         by_class={name: (measured.get(name, 0.0), modelled.get(name, 0.0)) for name in {**measured, **modelled}},
     )  # fmt: skip
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
 
 
 def fresh(inputs: dict[str, Any]) -> dict[str, Any]:
