@@ -150,7 +150,12 @@ def _fuse(made: Rewriting, group: Sequence[int]) -> None:
     rows, last = made.table.rows, group[-1]
     row = rows[last]
     inside = {storage for index in group[:-1] for storage, _ in made.writes(index)}
-    reads = [access for index in group for access in made.reads(index) if access[0] not in inside]
+    sizes: dict[int, int] = {}
+    for index in group:
+        for storage, size in made.reads(index):
+            if storage not in inside:  # parts of one storage (queries, keys and values of one projection) add up
+                sizes[storage] = min(sizes.get(storage, 0) + size, int(made.table.storages["bytes"][storage]))
+    reads = list(sizes.items())
     batch, heads, q, k, width, value = (int(row[name]) for name in ("batch", "heads", "seq_q", "seq_k", "head_dim", "value_dim"))
     batch //= max(heads, 1)
     plain = attention_counts(batch, q, k, heads, width, value, causal=bool(row["causal"]))
