@@ -16,6 +16,7 @@ from thrifty.version import __version__
 if TYPE_CHECKING:
     from thrifty import cost, footprint, formats, hardware, measure, report, timeline, workload
     from thrifty.assessment import assess
+    from thrifty.lenses import operators
 
 __all__ = [
     "ThriftyError",  # every error that a user can cause and mend
@@ -26,13 +27,16 @@ __all__ = [
     "formats",  # in which numbers
     "hardware",  # where: devices, systems, sites
     "measure",  # how much, by running it
+    "operators",  # what dominates: the lens on operators
     "report",  # findings as a page
     "timeline",  # when
     "workload",  # what runs
 ]
 
 _FUNCTIONS: Final = {"assess": "thrifty.assessment"}
-"""Public functions of the top level and the module in which each lives; every other name that is not here yet is a room."""
+"""Public functions of the top level and the module in which each lives."""
+_LENSES: Final = ("operators",)
+"""Lenses, which are reached without saying that they are; every other name is a room."""
 
 
 def __getattr__(name: str) -> Any:
@@ -42,7 +46,7 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(_FUNCTIONS[name]), name)
         globals()[name] = value
         return value
-    return importlib.import_module(f"thrifty.{name}")
+    return importlib.import_module(f"thrifty.lenses.{name}" if name in _LENSES else f"thrifty.{name}")
 
 
 def __dir__() -> list[str]:

@@ -109,14 +109,20 @@ def test_backward_carries_the_kind_of_its_forward() -> None:
 
 
 def test_unnamed_inputs_are_guessed_where_layouts_are_torchs_own() -> None:
+    def named(*names: str) -> Any:
+        return tuple((frozenset({name}),) for name in names)
+
+    def seen(tensor: torch.Tensor) -> Any:
+        return tuple(tuple(names for names, _ in axis) for axis in axes_of(tensor) or ())
+
     image, text = torch.zeros(1, 3, 8, 8), torch.zeros(1, 5, 16)
-    guess_axes((image, {"text": text}))
-    assert axes_of(image) == tuple(((frozenset({name}), size),) for name, size in zip(("batch", "channel", "height", "width"), (1, 3, 8, 8), strict=True))
-    assert axes_of(text) == tuple(((frozenset({name}), size),) for name, size in zip(("batch", "text", "channel"), (1, 5, 16), strict=True))
-    alone, ids = torch.zeros(1, 5, 16), torch.zeros(1, 5, dtype=torch.long)
-    guess_axes((alone, ids))
-    assert axes_of(alone) == tuple(((frozenset({name}), size),) for name, size in zip(("batch", "token", "channel"), (1, 5, 16), strict=True))
-    assert axes_of(ids) == (((frozenset({"batch"}), 1),), ((frozenset({"token"}), 5),))
+    with guess_axes(image, {"text": text}):
+        assert seen(image) == named("batch", "channel", "height", "width") and seen(text) == named("batch", "text", "channel")
+    assert axes_of(image) is None and axes_of(text) is None  # a user's tensors are left as they were
+    alone, ids, clip = torch.zeros(1, 5, 16), torch.zeros(1, 5, dtype=torch.long), name_axes(torch.zeros(1, 2), ("batch", "token"))
+    with guess_axes(alone, ids, clip):
+        assert seen(alone) == named("batch", "token", "channel") and seen(ids) == named("batch", "token")
+    assert axes_of(clip) is not None
 
 
 def test_axes_after_arbitrary_indexing_are_unknown_not_guessed() -> None:

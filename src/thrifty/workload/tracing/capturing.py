@@ -12,6 +12,7 @@ from torch._subclasses.fake_tensor import FakeTensor
 from thrifty.errors import BadValue, CaptureError
 from thrifty.formats import format_of_torch
 from thrifty.workload.model import Workload
+from thrifty.workload.tracing.provenance import guess_axes
 from thrifty.workload.tracing.taping import Recording, record
 
 
@@ -138,7 +139,8 @@ def capture(
 ) -> Workload:  # fmt: skip
     """Record what `module(*args, **kwargs)` does, on whatever tensors it is given (meta, fake, CPU, CUDA), without changing it.
 
-    Meta tensors have no values: a module that asks whether all of a mask holds is told yes, whether any of it does, no.
+    Meta tensors have no values: a module that asks whether all of a mask holds is told yes, whether any of it does, no. Inputs whose axes nobody named
+    (`name_axes`) count as laid out as torch's layers take them, and every attention is told by the axes that became its sequences.
 
     phase     : "training" adds backward from the loss (the result's `.loss`, a one-number result, or `loss(result)`) and an optimizer step (AdamW
                 unless `optimizer` is given); its state exists already, as in every step but the first. Weights, buffers, gradients and the
@@ -154,7 +156,7 @@ def capture(
 
     where = where_it_ran(original, (*args, *kwargs.values()))
     try:
-        with MetaAnswers() if where == "meta" else nullcontext():
+        with guess_axes(args, kwargs), MetaAnswers() if where == "meta" else nullcontext():
             if phase == "training":
                 with torch.inference_mode(False), torch.enable_grad(), left_as_it_was(original, optimizer):
                     recording = record_step(original, args, kwargs, training=True, optimizer=optimizer, loss=loss)

@@ -10,7 +10,8 @@ What it does not know: axes after arbitrary indexing or a view by strides; they 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from math import prod
 from typing import Any, Final
 
@@ -62,17 +63,24 @@ def has_names(inputs: Any) -> bool:
     return any(axes_of(tensor) is not None for tensor in _tensors((inputs,)))
 
 
-def guess_axes(inputs: Iterable[Any]) -> None:
-    """Name the axes of inputs that nobody named, as torch's layers lay them out: (batch, channel, height, width), (batch, channel, frame, height, width);
-    what comes with such an image, (batch, text, channel) or (batch, text), is text; without one it is tokens."""
-    unnamed = [tensor for tensor in _tensors(inputs) if axes_of(tensor) is None]
-    tokens = "text" if any(tensor.dim() in (4, 5) and tensor.is_floating_point() for tensor in _tensors(inputs)) else "token"
+@contextmanager
+def guess_axes(*inputs: Any) -> Iterator[None]:
+    """Name the axes of inputs that nobody named, while open, as torch's layers lay them out: (batch, channel, height, width), (batch, channel, frame, height,
+    width); what comes with such an image, (batch, text, channel) or (batch, text), is text; without one it is tokens."""
+    plain = [tensor for tensor in _tensors(inputs) if not tensor.is_nested and tensor.layout is torch.strided]
+    unnamed = [tensor for tensor in plain if axes_of(tensor) is None]
+    tokens = "text" if any(tensor.dim() in (4, 5) and tensor.is_floating_point() for tensor in plain) else "token"
     layouts = {5: ("batch", "channel", "frame", "height", "width"), 4: ("batch", "channel", "height", "width"), 3: ("batch", tokens, "channel")}
+    guessed = []
     for tensor in unnamed:
-        if tensor.is_floating_point() and tensor.dim() in layouts:
-            name_axes(tensor, layouts[tensor.dim()])
-        elif not tensor.is_floating_point() and tensor.dim() == 2:
-            name_axes(tensor, ("batch", tokens))
+        names = layouts.get(tensor.dim()) if tensor.is_floating_point() else ("batch", tokens) if tensor.dim() == 2 else None
+        if names is not None:
+            guessed.append(name_axes(tensor, names))
+    try:
+        yield
+    finally:
+        for tensor in guessed:
+            vars(tensor).pop(_ATTRIBUTE, None)  # one tensor may be given twice
 
 
 def _names(axis: Axis) -> frozenset[str]:
