@@ -33,7 +33,7 @@ class Call:
 
 
 def attention_calls(table: OperatorTable, *, unroll_growth: bool = True) -> Iterator[Call]:
-    """Forward calls in the order in which they run. Stages whose context grows are told step by step, equal calls of one step together."""
+    """Forward calls in the order in which they run. Steps of one token are told one by one, equal calls of a step together."""
     rows = table.rows
     fused = is_fused(rows)
     spelled = (rows["kind"] == Kind.ATTENTION) & (rows["m"] > 0) & (rows["k"] > 0) & (rows["k"] == rows["seq_k"]) & (rows["n"] == rows["value_dim"])
@@ -41,7 +41,8 @@ def attention_calls(table: OperatorTable, *, unroll_growth: bool = True) -> Iter
     growing = {stage.name for stage in table.stages if stage.growth}
     for number, stage in enumerate(table.stages):
         calls = [_call(table, row, stage.name, stage.repeat) for row in chosen[rows["stage"][chosen] == number].tolist()]
-        if not (stage.name in growing and unroll_growth):
+        one_token = bool(calls) and all(call.seq_q == 1 for call in calls)
+        if not ((stage.name in growing or one_token) and unroll_growth):
             yield from calls
             continue
         step = Counter(calls)

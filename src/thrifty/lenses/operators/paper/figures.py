@@ -106,7 +106,7 @@ def roofline(rows: Sequence[SuiteRow], device: Device) -> Section:
         each = row.intensity
         if each.algorithmic:
             cells.append([row.name, row.family, each.algorithmic, flops / row.fused_s])
-        table.append([row.name, each.capacity, each.algorithmic, each.dram, ", ".join(f"{stage} {v.likeness}" for stage, v in row.likeness.items())])
+        table.append([row.name, each.capacity, each.algorithmic, each.dram, ", ".join(f"{stage}: {v.likeness.removesuffix('-like')}" for stage, v in row.likeness.items())])
     chart = Chart(
         kind="roofline", title=f"Whole systems under the roof of {device.title}",
         columns=(
@@ -204,7 +204,7 @@ def sequence_section(rows: Sequence[SuiteRow]) -> Section:
     blocks.append(
         Table(
             columns=columns, rows=[[f"{length:,}", *(lengths[side].get(length) for side in SIDES)] for length in every],
-            caption="Calls of attention by length in one step of Stable Diffusion: doubling the side moves every column four times to the right",
+            caption="Calls of attention by length in one step of Stable Diffusion: doubling the side makes every length four times as long",
         )
     )  # fmt: skip
     return Section("Sequence lengths", blocks, id="sequences")
