@@ -78,7 +78,8 @@ class Assessment:
             "modelled": dict(self.modelled), "error": dict(self.error) if self.error is not None else None,
             "by_class": [row.to_dict() for row in self.classes],
             "priced": [{"device": c.device.name, "footprint": c.footprint.to_dict(), "parts": _parts(c)} for c in self.cases],
-            "elsewhere": [_elsewhere_dict(c) for c in self.elsewhere], "lenses": {question: finding.to_dict() for question, finding in self.findings.items()}, "changes": [e.to_dict() for e in self.estimates],
+            "elsewhere": [_elsewhere_dict(c) for c in self.elsewhere], "changes": [e.to_dict() for e in self.estimates],
+            "lenses": {question: finding.to_dict() for question, finding in self.findings.items()},
             "refusals": [r.to_dict() for r in self.refusals], "bound_changes": bound_changes(self.swept), "files": dict(self.files),
         }  # fmt: skip
 

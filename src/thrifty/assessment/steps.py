@@ -192,7 +192,8 @@ def assess(
     assessment = Assessment(
         workload=what, cases=cases, run=run, why_not_run=why_not, measured=measured, modelled=modelled,
         error=errors(measured, modelled) if measured is not None else None, classes=tuple(classes), elsewhere=tuple(elsewhere), swept=_sweep(cases[0], what),
-        estimates=tuple(estimates), refusals=tuple(refusals), findings=_findings(cases[0]), made_at=datetime.now(UTC).isoformat(timespec="seconds"), command=command,
+        estimates=tuple(estimates), refusals=tuple(refusals), findings=_findings(cases[0]), made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=command,
     )  # fmt: skip
     if out is not None:
         from thrifty.assessment.outputs import write_outputs

@@ -50,7 +50,8 @@ def _loop(
     scalars: Any, joules: Any, per_flop: Any, seconds: Any, energy: Any, parts: Any,
 ) -> None:  # fmt: skip
     """points (P, S); coefficients of USED × U rows, those that are not zero: pointer (7 · U + 1), monomial, coefficient; plain: rows before the first
-    attention; per_work (D, U) seconds a padded FLOP; overhead (D, U) seconds; scalars (D, 5): seconds a vector FLOP, seconds a byte, tile_q, tile_k, on-chip bytes; joules (D, 5): static W, TDP W, J/vector FLOP, J/byte, DRAM J/byte; per_flop (D, U) J/FLOP;
+    attention; per_work (D, U) seconds a padded FLOP; overhead (D, U) seconds; scalars (D, 5): seconds a vector FLOP, seconds a byte, tile_q, tile_k,
+    on-chip bytes; joules (D, 5): static W, TDP W, J/vector FLOP, J/byte, DRAM J/byte; per_flop (D, U) J/FLOP;
     results seconds, energy (D, P) and parts (2, D, P) of compute and memory, all zero. A point's values are found once and serve every device."""
     count, symbols = points.shape
     monomials, rows, devices = exponents.shape[0], kv_heads.shape[0], per_work.shape[0]
@@ -166,8 +167,8 @@ def _by_data_sheet(
     place, monomial = np.nonzero(flat)  # few rows have more than three monomials of the thirty that three symbols make
     pointer = np.concatenate([[0], np.cumsum(np.bincount(place, minlength=len(flat)))]).astype(np.int64)
     _kernel()(
-        sizes_PS.astype(np.float64), chamber.exponents_CS, pointer, monomial, flat[place, monomial], int((kind != ATTENTION).sum()), fixed[:, 3].copy(), many, per_work, overhead, scalars, joules,
-        per_flop, seconds, energy, bound,
+        sizes_PS.astype(np.float64), chamber.exponents_CS, pointer, monomial, flat[place, monomial], int((kind != ATTENTION).sum()), fixed[:, 3].copy(),
+        many, per_work, overhead, scalars, joules, per_flop, seconds, energy, bound,
     )  # fmt: skip
     return seconds, energy, np.stack([*bound, seconds - bound.sum(axis=0)], axis=2)
 

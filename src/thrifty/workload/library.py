@@ -34,8 +34,8 @@ def load(
     """The workload called `name`, at a point of its sizes (others at their defaults: batch 1, 128 tokens, the image that it was made for).
 
     name      : of the catalogue (PIPELINE-STAGE for one stage of a pipeline, ``name@preset`` for a smaller copy, where its sheet has presets) or of an
-                installed package; the path of your own ``.toml``; a model folder with a ``config.json``, a ``.gguf`` file or ``package.module:callable`` (those are
-                captured by torch); or an Entry or a Source of yours
+                installed package; the path of your own ``.toml``; a model folder with a ``config.json``, a ``.gguf`` file or
+                ``package.module:callable`` (those are captured by torch); or an Entry or a Source of yours
     phase     : prefill (default of language models), decode, forward (default of others) or training
     format    : of its weights; of activations too where it is 16 bits or wider (default: as published)
     recompute : in a language model's training step, keep only each layer's input and run the layer again before its gradients
@@ -136,7 +136,7 @@ def stage_of_pipeline(name: str) -> PlannedStage | None:
 def _from_pipeline(pipeline: Pipeline, phase: WorkPhase | None, format_name: str | None, recompute: bool, point: Mapping[str, int]) -> Workload:
     if recompute:
         raise BadValue(f"'{pipeline.sheet.name}' is a pipeline, which is not trained as a whole, so recompute is no choice here. Leave it out.")
-    sheet = pipeline.sheet
+    sheet, point = pipeline.sheet, pipeline.with_image(point)
     parts = ", ".join(dict.fromkeys(stage.component for stage in sheet.stages))
     return _from_source(
         pipeline, sheet.name, phase or "forward", format_name or sheet.format, point, parameters=pipeline.parameter_total(), origin=f"pipeline of {parts}",

@@ -178,3 +178,18 @@ def test_broken_budgets_end_with_one(tmp_path: Path, capsys: pytest.CaptureFixtu
     path.write_text(path.read_text().replace("< 40 %", "> 40 %"))
     assert main(["operators", "budget", str(path)]) == 1
     assert "BROKEN" in capsys.readouterr().out
+
+
+def test_a_latent_names_an_image_of_a_pipeline() -> None:
+    assert read("show", "sd-1.5", "--set", "latent=32")["point"]["image"] == 256
+    with pytest.raises(BadValue, match=r"^latent and image are two names of one size\. Give one of them\.$"):
+        run("show", "sd-1.5", "--set", "latent=32", "--set", "image=256")
+
+
+def test_kernels_of_every_stage_are_seen(tmp_path: Path) -> None:
+    pytest.importorskip("diffusers")
+    said = read("kernels", "sd-1.5", "--keep", str(tmp_path))["stages"]
+    assert list(said) == ["text", "unet", "vae-decoder"]
+    assert said["unet"]["by_class_s"]["conv"] > 0 and said["unet"]["by_class_s"]["attention"] > 0
+    assert any(path.startswith("down_blocks.0") for path in said["unet"]["by_module_s"])
+    assert read("trace", str(tmp_path / "unet.json.gz"))["by_class_s"].keys() == said["unet"]["by_class_s"].keys()

@@ -231,15 +231,15 @@ def test_budgets(tmp_path: Path, expectation: str, holds: bool) -> None:
     [
         ("", "b.toml: it has no budgets. Write [[budget]] with workload and expect."),
         ('[[budget]]\nworkload = "sd-1.5-unet"\n', 'b.toml: budget[0].expect is no list of texts. Write e.g. expect = ["attention share < 40 %"].'),
-        ('[[budget]]\nwork = "x"\n', "b.toml: budget[0] has keys work. Write workload and expect; allowed besides: workload, on, attention, set, format, phase, "
-         "preset, expect."),
+        ('[[budget]]\nwork = "x"\n', "b.toml: budget[0] has keys work. Write workload and expect; allowed besides: workload, on, attention, set, format, "
+         "phase, preset, expect."),
         (BUDGET + '"conv is small"]', "b.toml: budget[0]: 'conv is small' is no expectation. Write a quantity, a comparison and a number, e.g. "
          "'attention share < 40 %'."),
-        (BUDGET + '"colour share < 4 %"]', "b.toml: budget[0]: 'colour share < 4 %' asks for class 'colour'. Choose from: attention, linear, conv, norm, softmax, "
-         "elementwise, memory, embedding, sampling, comm, unknown."),
+        (BUDGET + '"colour share < 4 %"]', "b.toml: budget[0]: 'colour share < 4 %' asks for class 'colour'. Choose from: attention, linear, conv, norm, "
+         "softmax, elementwise, memory, embedding, sampling, comm, unknown."),
         (BUDGET + '"conv share < 4 s"]', "b.toml: budget[0]: 'conv share < 4 s' gives a share in 's'. Write per cent, e.g. 40 %."),
-        (BUDGET + '"speed < 4"]', "b.toml: budget[0]: 'speed < 4' asks for 'speed'. Choose from: CLASS share, KIND attention share, time, energy, carbon, flops, "
-         "bytes, parameters, peak memory."),
+        (BUDGET + '"speed < 4"]', "b.toml: budget[0]: 'speed < 4' asks for 'speed'. Choose from: CLASS share, KIND attention share, time, energy, carbon, "
+         "flops, bytes, parameters, peak memory."),
         (BUDGET + '"flops < 4 s"]', "b.toml: budget[0]: 'flops < 4 s' has the unit 's'. Choose from: (none), k, M, G, T, P."),
         ('[[budget]]\nworkload = "sd-1.5-unet"\nexpect = ["time < 4 s"]', "b.toml: budget[0]: 'time < 4 s' needs a device. Write on = \"a100-80g\"."),
     ],

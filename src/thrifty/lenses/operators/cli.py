@@ -306,6 +306,31 @@ def measure(
     )  # fmt: skip
 
 
+@app.command("kernels")
+def kernels(
+    workload: Name, preset: Preset = "tiny", sizes: Sizes = None, phase: Phase = None,
+    device: Annotated[str, typer.Option(metavar="NAME", help="Where torch runs it: cpu or cuda.")] = "cpu",
+    keep: Annotated[Path | None, typer.Option(metavar="DIR", help="Leave the traces there, one a stage.")] = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Run every stage once under torch's profiler: its kernels tied to operators and modules, by class."""
+    from thrifty.lenses.operators.measured import profile_kernels
+    from thrifty.progress import showing
+
+    with showing() as progress:
+        found = profile_kernels(subject_of(workload, sizes, preset, phase), device=device, keep=keep, progress=progress)
+    if as_json:
+        print_json({"truth": "measured", "device": device, "stages": {name: profile.to_dict() for name, profile in found.items()}})
+        return
+    for name, profile in found.items():
+        whole = max(sum(profile.by_class.values()), 1e-300)
+        classes = [(kind, write(seconds, "s"), f"{seconds / whole:.1%}") for kind, seconds in profile.by_class.items()]
+        modules = [(path, write(seconds, "s"), f"{seconds / whole:.1%}") for path, seconds in list(profile.by_module.items())[:8]]
+        print_parts(
+            f"{name} on {device} (measured, under the profiler): {profile.launches:,} launches, {profile.linked:.0%} of the work has an operator",
+            make_table("class", "time", "share", rows=classes), make_table("module", "time", "share", rows=modules),
+        )  # fmt: skip
+
+
 @app.command("cache")
 def cache(
     on: Annotated[str, typer.Option("--on", metavar="DEVICE", help="Whose caches to simulate; this-machine reads its own.")] = DEVICE,

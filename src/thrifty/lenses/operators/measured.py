@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,11 @@ from thrifty.workload import Stage, Workload
 from thrifty.workload.entries import find_entry
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from thrifty.measure.traced import TraceProfile
     from thrifty.measure.validation import HostRow
+    from thrifty.workload.entry import Entry
 
 BUDGET_S = 1.5
 """How long each stage is run for, about."""
@@ -85,18 +88,47 @@ def measure_subject(
     found = []
     for place, (stage, work) in enumerate(subject.stages):
         tell(f"running: {work.name}", place / len(subject.stages))
-        _refuse_unbuildable(work)
+        _buildable(work)
         row = validate_case(catalogue_case(work.name, work.phase, work.point), sustained, device, probe_s=probe_s, budget_s=budget_s)
         found.append(MeasuredStage(stage=stage, component=work.name, row=row))
     return MeasuredSubject(name=subject.workload.name, device=device.title, stages=tuple(found))
 
 
-def _refuse_unbuildable(work: Workload) -> None:
+def profile_kernels(
+    subject: Subject, *, device: str = "cpu", keep: Path | None = None, progress: Callable[[str, float], None] | None = None
+) -> dict[str, TraceProfile]:  # fmt: skip
+    """Every stage of `subject`, once, under torch's profiler on "cpu" or "cuda": what its kernels (operators, on a CPU) took by class and module.
+
+    keep : a folder for the traces, one a stage, for a viewer
+    Raises BadValue where there is no such device, and as `measure_subject` does.
+    """
+    import torch
+
+    from thrifty.measure import profile_cuda
+    from thrifty.workload.building import blueprint_of, build_module, make_inputs
+    from thrifty.workload.building.modules import quiet
+
+    tell = progress or (lambda what, share: None)
+    found = {}
+    for place, (stage, work) in enumerate(subject.stages):
+        tell(f"running: {work.name}", place / len(subject.stages))
+        blueprint = blueprint_of(_buildable(work))
+        if device == "cuda" and not torch.cuda.is_available():
+            raise BadValue("device='cuda' needs a CUDA device, and torch finds none. Choose device='cpu'.")
+        module = build_module(blueprint, device=device, format="fp32" if device == "cpu" else work.format)
+        inputs = make_inputs(module, blueprint, work.phase, work.point, device=device)
+
+        def call(module: torch.nn.Module = module, inputs: dict[str, Any] = inputs) -> None:
+            module(**inputs)
+
+        trace = keep / f"{stage.name}.json.gz" if keep is not None else None
+        with quiet(), torch.inference_mode():
+            found[stage.name] = profile_cuda(call, module, device=device, keep=trace)
+    return found
+
+
+def _buildable(work: Workload) -> Entry:
     entry = find_entry(work.name)
     if entry is None or entry.torch_class is None:
         raise BadValue(f"'{work.name}' has no torch module that could run here. Name a model of the catalogue that has one.")
-
-
-def median_error(subjects: list[MeasuredSubject]) -> float:
-    """The median over all stages of the absolute relative error in time."""
-    return statistics.median(abs(each.row.time_error) for subject in subjects for each in subject.stages)
+    return entry

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thrifty.errors import BadValue, unknown_name
+from thrifty.quantities import positive_int
 from thrifty.workload.entries import entry_names, find_entry
 from thrifty.workload.entry import Entry
 from thrifty.workload.families import Family, family_of, parameter_count
@@ -69,6 +70,16 @@ class Pipeline:
         if phase != "forward":
             raise BadValue(f"'{self.sheet.name}' is a pipeline of stages, which only runs forward, not {phase}. Name one of its components for that.")
         return tuple(Symbol(name=name, default=default, meaning=MEANINGS.get(name, name)) for name, default in self.sheet.symbols.items())
+
+    def with_image(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """`point` with the image's side in place of its latent's, where a stage says how many pixels make one; any other point as it is."""
+        factor = next((text.removeprefix("image / ") for stage in self.sheet.stages for name, text in stage.at.items() if name == "latent"), "")
+        if "latent" not in point or "latent" in self.sheet.symbols or not factor.isdigit():
+            return dict(point)
+        if "image" in point:
+            raise BadValue("latent and image are two names of one size. Give one of them.")
+        side = positive_int("latent", point["latent"])
+        return {**{name: size for name, size in point.items() if name != "latent"}, "image": side * int(factor)}
 
     def parameter_total(self) -> int:
         """Of all components, each once."""

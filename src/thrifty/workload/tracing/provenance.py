@@ -307,8 +307,8 @@ _RULES: Final[dict[str, Callable[[Sequence[Any], Sequence[int]], Named | None]]]
     **dict.fromkeys(("aten.mm", "aten.bmm", "aten.matmul"), _product(0)),
     **dict.fromkeys(("aten.addmm", "aten.baddbmm", "aten._addmm_activation"), _product(1)),
     **dict.fromkeys(("aten.as_strided", "aten.unfold", "aten.index", "aten.gather", "aten.im2col", "aten.col2im"), _unknown),
-    "aten.constant_pad_nd": _padded, "aten.permute": _permuted, "aten.cat": _joined, "aten.stack": _stacked, "aten.embedding": _looked_up, "aten.expand": _expanded,
-    "aten.view_as_complex": _as_complex, "aten.view_as_real": _as_real,
+    "aten.constant_pad_nd": _padded, "aten.permute": _permuted, "aten.cat": _joined, "aten.stack": _stacked, "aten.embedding": _looked_up,
+    "aten.expand": _expanded, "aten.view_as_complex": _as_complex, "aten.view_as_real": _as_real,
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from thrifty.hardware import Device
+from thrifty.lenses.operators.maps import bottleneck_map
 from thrifty.lenses.operators.paper.abstract import Claim
 from thrifty.lenses.operators.paper.published import published
 from thrifty.lenses.operators.paper.suite import SuiteRow
@@ -106,7 +107,8 @@ def roofline(rows: Sequence[SuiteRow], device: Device) -> Section:
         each = row.intensity
         if each.algorithmic:
             cells.append([row.name, row.family, each.algorithmic, flops / row.fused_s])
-        table.append([row.name, each.capacity, each.algorithmic, each.dram, ", ".join(f"{stage}: {v.likeness.removesuffix('-like')}" for stage, v in row.likeness.items())])
+        like = ", ".join(f"{stage}: {found.likeness.removesuffix('-like')}" for stage, found in row.likeness.items())
+        table.append([row.name, each.capacity, each.algorithmic, each.dram, like])
     chart = Chart(
         kind="roofline", title=f"Whole systems under the roof of {device.title}",
         columns=(
@@ -181,7 +183,7 @@ def sequence_section(rows: Sequence[SuiteRow]) -> Section:
     for row in rows:
         if row.name not in PROFILED:
             continue
-        calls = list(attention_calls(row.subject.workload.table))
+        calls = [call for call in attention_calls(row.subject.workload.table) if call.seq_q > 1 or call.kind != "cross"]
         step = max(1, len(calls) // 150)
         for place in range(0, len(calls), step):
             call = calls[place]
@@ -235,11 +237,24 @@ def scaling_section(device: Device) -> Section:
         ),
         alt="Lines of seconds a step against image side: attention spelled out, attention fused, and convolution.",
     )  # fmt: skip
+    grid = bottleneck_map(
+        find_subject("sd-1.5-unet", format="fp16").on(device).in_form("fused"), "latent", (16, 32, 48, 64, 96, 128), "batch", (1, 2, 4, 8, 16)
+    )  # fmt: skip
+    heat = Chart(
+        kind="heat map", title="Attention's share of a step over image side and batch, fused", x="side", y="batch", colour="share",
+        columns=(
+            Column(key="side", title="Image side (px)"), Column(key="batch", title="Batch"),
+            Column(key="share", title="Attention", truth="modelled", style="percent"),
+            Column(key="top", title="Takes most"), Column(key="bound", title="Bound by"),
+        ),
+        rows=[[str(cell.x * 8), str(cell.y), cell.attention_share, f"{cell.top} {cell.top_share:.0%}", cell.bound] for cell in grid.cells],
+        alt="Heat map of attention's share of the time of one step of Stable Diffusion's UNet over image side and batch; the data names what takes most.",
+    )  # fmt: skip
     said = (
         f"Fused, attention passes convolution again at {crossing} px: that convolution is the next bottleneck holds below."
         if crossing is not None else "Fused, convolution stays above attention at all these sides."
     )  # fmt: skip
-    return Section("Scaling with the image", [chart, Text(said)], id="scaling")
+    return Section("Scaling with the image", [chart, Text(said), heat], id="scaling")
 
 
 def today(rows: Sequence[SuiteRow]) -> Section | None:

@@ -52,8 +52,8 @@ def make_report(on: str = "a100-80gb", progress: Callable[[str, float], None] | 
     ]  # fmt: skip
     held = sum(claim.holds for claim in found)
     summary = (
-        f"Of {len(found)} claims of the paper's abstract, {held} come out the same from operator tables under the roofline of {device.title}. Nothing was fitted "
-        "to them; efficiencies are those of the catalogue."
+        f"Of {len(found)} claims of the paper's abstract, {held} come out the same from operator tables under the roofline of {device.title}. Nothing was "
+        "fitted to them; efficiencies are those of the catalogue."
     )
     page = Page(
         title="Beyond LLMs: the paper's figures, made afresh", summary=summary, sections=[section for section in sections if section is not None],

@@ -34,7 +34,8 @@ def time_section(rows: Sequence[SuiteRow], device: Device) -> Section:
         f"In the paper (remembered), temporal attention took {facts['temporal_time_ratio'].value:.0f} times the time of spatial with "
         f"{facts['temporal_flops_ratio'].value:.0f} times fewer FLOPs. Here a sequence of sixteen frames fills an eighth of a kernel's tile."
     )
-    return Section("Temporal against spatial attention", [Table(columns=columns, rows=cells, caption="Core attention, fused; the decoder makes 16 frames, the whole of Make-A-Video 76"), Text(said)], id="temporal")
+    caption = "Core attention, fused; the decoder makes 16 frames, the whole of Make-A-Video 76"
+    return Section("Temporal against spatial attention", [Table(columns=columns, rows=cells, caption=caption), Text(said)], id="temporal")
 
 
 def cache_section(device: Device) -> Section:
