@@ -14,14 +14,14 @@ from thrifty.errors import BadFile, BadValue
 from thrifty.hardware import load as load_device
 from thrifty.lenses.operators import breakdown, find_subject, look, verdict
 from thrifty.lenses.operators.budgets import check_budgets
-from thrifty.lenses.operators.grouping import attention_modules, share_of
-from thrifty.lenses.operators.intensity import intensity
-from thrifty.lenses.operators.maps import bottleneck_map
-from thrifty.lenses.operators.scaling import length_scaling
-from thrifty.lenses.operators.sequences import attention_calls, histogram
-from thrifty.lenses.operators.similarity import explicit_bytes, similarity
 from thrifty.lenses.operators.subjects import Subject
-from thrifty.lenses.operators.temporal import attention_flops, temporal_study
+from thrifty.lenses.operators.views.grouping import attention_modules, share_of
+from thrifty.lenses.operators.views.intensity import intensity
+from thrifty.lenses.operators.views.maps import bottleneck_map
+from thrifty.lenses.operators.views.scaling import length_scaling
+from thrifty.lenses.operators.views.sequences import attention_calls, histogram
+from thrifty.lenses.operators.views.similarity import explicit_bytes, similarity
+from thrifty.lenses.operators.views.temporal import attention_flops, temporal_study
 from thrifty.workload import Kind, load
 
 A100 = load_device("a100-80gb")

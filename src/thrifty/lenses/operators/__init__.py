@@ -5,12 +5,11 @@ language models, whole pipelines with text encoders, decoders and super-resoluti
 and the same operator table. Data flows in this order:
 
 - `subjects` finds what is meant (a model, a pipeline, a stage of one, a language model's whole generation) and takes it apart into stages;
-- `grouping` groups its operators by class, module, stage or kind of attention; `intensity` places them on the roofline; `likeness` says whether a stage
-  behaves like an LLM's prefill or its decode, and at which batch that flips; `sequences` follows the lengths that attention meets through a run, `similarity`
-  what its scores would take in memory, `scaling` how both grow; `temporal` holds attention over frames against attention over space; `maps` shows what
-  dominates over image side and batch; `caching` simulates why rows that lie far apart are slow;
-- `finding` puts it together, `lens` is what `assess` sees, `page` and `cli` show it; `comparing` holds two against each other, `budgets` fails a user's CI,
-  `counters` says who counts what, `measured` runs the small presets here beside the model, and `paper` makes every figure of the paper afresh.
+- `views` are the ways to see its table: groups by class, module, stage or kind of attention, work per byte, likeness to an LLM's phases, sequence lengths,
+  scores in memory, frames against space, maps over two sizes; `caching` simulates why rows that lie far apart are slow;
+- `finding` puts it together, `lens` is what `assess` sees, `page` shows it, `cli` and `commands` print it;
+- `comparing` holds two subjects against each other, `budgets` fails a user's CI, `counting` says who counts what, `measured` runs the small presets here
+  beside the model, and `paper` makes every figure of the paper afresh.
 
 What it does not know: work of schedulers and tokenizers between stages, overlap of stages, and counters of a GPU's caches (simulated, not read).
 """
@@ -18,8 +17,8 @@ What it does not know: work of schedulers and tokenizers between stages, overlap
 from __future__ import annotations
 
 from thrifty.lenses.operators.finding import OperatorsFinding, look
-from thrifty.lenses.operators.grouping import Group, breakdown
-from thrifty.lenses.operators.likeness import Verdict, verdict
 from thrifty.lenses.operators.subjects import Subject, find_subject
+from thrifty.lenses.operators.views.grouping import Group, breakdown
+from thrifty.lenses.operators.views.likeness import Verdict, verdict
 
 __all__ = ["Group", "OperatorsFinding", "Subject", "Verdict", "breakdown", "find_subject", "look", "verdict"]

@@ -22,8 +22,8 @@ from typing import Any, Final
 
 from thrifty.errors import BadFile, BadValue, ThriftyError
 from thrifty.hardware import load as load_device
-from thrifty.lenses.operators.grouping import Group, breakdown, share_of
 from thrifty.lenses.operators.subjects import Subject, find_subject
+from thrifty.lenses.operators.views.grouping import Group, breakdown, share_of
 from thrifty.quantities import parse
 from thrifty.workload import Axes, Kind
 

@@ -1,64 +1,23 @@
-"""The commands of this lens: `thrifty operators show`, `sequence`, `roofline`, `temporal`, `map`, `compare`, `budget`, …. They parse, look and print."""
+"""The commands of this lens: `thrifty operators show`, `sequence`, `roofline`, `temporal`, `map`, `compare`, `paper`, `budget`, and those of `running`.
+
+They parse, look and print."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
 from thrifty.errors import BadValue
-from thrifty.hardware import load as load_device
-from thrifty.hardware import load_site
-from thrifty.lenses.operators.subjects import Subject, find_subject
+from thrifty.lenses.operators.commands import running
+from thrifty.lenses.operators.commands.options import DEVICE, Attention, Captured, Format, Json, Name, On, Phase, Preset, Sizes, Where, subject_of
 from thrifty.printing import make_table, print_json, print_parts
 from thrifty.quantities import show as write
 from thrifty.version import __version__
-from thrifty.workload.attention_forms import FORMS
-from thrifty.workload.model import PHASES
 
 app = typer.Typer(no_args_is_help=True, help="What dominates: operators, attention, sequences and rooflines of models and whole pipelines.")
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Name = Annotated[
-    str, typer.Argument(metavar="WORKLOAD", help="A model, a pipeline (end to end), PIPELINE-STAGE, model folder, .gguf, package.module:callable.")
-]
-On = Annotated[str | None, typer.Option("--on", metavar="DEVICE", help="Price it there. [default: counts only]")]
-Sizes = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=N", help="A size, e.g. latent=64 (repeat for several).")]
-Preset = Annotated[str | None, typer.Option(metavar="NAME", help="tiny, small or paper. [default: paper]")]
-Phase = Annotated[str | None, typer.Option("--phase", help=f"One of {', '.join(PHASES)}.")]
-Format = Annotated[str | None, typer.Option("--format", metavar="FORMAT", help="Number format. [default: as published]")]
-Attention = Annotated[str | None, typer.Option(metavar="FORM", help=f"{' or '.join(FORMS)}. [default: as the workload has it]")]
-Where = Annotated[str | None, typer.Option(metavar="SITE", help="The place whose grid counts. [default: world]")]
-Captured = Annotated[bool, typer.Option("--captured", help="Record the torch module instead of the family's table.")]
-DEVICE = "a100-80gb"
-
-
-def subject_of(
-    name: str, sizes: Sequence[str] | None, preset: str | None = None, phase: str | None = None, number_format: str | None = None, *,
-    on: str | None = None, site: str | None = None, attention: str | None = None, captured: bool = False,
-) -> Subject:  # fmt: skip
-    """What a command line names."""
-    if phase is not None and phase not in PHASES:
-        raise BadValue(f"phase='{phase}' is none of {', '.join(PHASES)}. Choose one of them.")
-    found = find_subject(name, sizes_of(sizes or ()), preset=preset, phase=phase, format=number_format, captured=captured)
-    if attention is not None:
-        found = found.in_form(attention)
-    return replace(found, device=load_device(on) if on is not None else None, site=load_site(site) if site is not None else None)
-
-
-def sizes_of(given: Sequence[str]) -> dict[str, str]:
-    """`latent=64` and its like; what the values must be, the workload's symbols know."""
-    point = {}
-    for text in given:
-        key, equals, value = text.partition("=")
-        if not (equals and key.strip() and value.strip()):
-            raise BadValue(f"'{text}' sets no size. Write it as name=value, e.g. --set latent=64.")
-        point[key.strip()] = value.strip()
-    return point
 
 
 def is_trace(name: str) -> bool:
@@ -77,11 +36,11 @@ def show(
 ) -> None:  # fmt: skip
     """Who takes what: FLOPs and bytes, and on a device time, energy and carbon, by operator class, module, stage or kind of attention."""
     if is_trace(workload):
-        trace(Path(workload), as_json=as_json)
+        running.trace(Path(workload), as_json=as_json)
         return
     from thrifty.lenses.operators.finding import look
-    from thrifty.lenses.operators.grouping import WAYS
     from thrifty.lenses.operators.page import group_table, page_of, summary
+    from thrifty.lenses.operators.views.grouping import WAYS
     from thrifty.report import to_terminal, write_html
     from thrifty.report.blocks import Page, Section
 
@@ -115,9 +74,9 @@ def sequence(
     workload: Name, sizes: Sizes = None, preset: Preset = None, phase: Phase = None, captured: Captured = False, as_json: Json = False
 ) -> None:  # fmt: skip
     """The lengths that attention meets through a run, how often each, and how they grow with the sizes."""
-    from thrifty.lenses.operators.scaling import length_scaling
-    from thrifty.lenses.operators.sequences import attention_calls, histogram, neighbour_ratio
-    from thrifty.lenses.operators.similarity import similarity
+    from thrifty.lenses.operators.views.scaling import length_scaling
+    from thrifty.lenses.operators.views.sequences import attention_calls, histogram, neighbour_ratio
+    from thrifty.lenses.operators.views.similarity import similarity
 
     subject = subject_of(workload, sizes, preset, phase, captured=captured)
     table = subject.workload.table
@@ -193,7 +152,7 @@ def temporal(
     captured: Captured = False, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Attention over frames against attention over space: time, FLOPs, bytes, and the number of frames at which the work crosses."""
-    from thrifty.lenses.operators.temporal import temporal_study
+    from thrifty.lenses.operators.views.temporal import temporal_study
 
     subject = subject_of(workload, sizes, preset, None, number_format, on=on or DEVICE, attention=attention, captured=captured)
     study = temporal_study(subject)
@@ -219,7 +178,7 @@ def map_command(
     down: Annotated[str, typer.Option(metavar="NAME=A,B,..", help="Size from top to bottom.")] = "batch=1,2,4,8,16,32", as_json: Json = False,
 ) -> None:  # fmt: skip
     """Which class takes most time, and what bounds the whole, over two sizes."""
-    from thrifty.lenses.operators.maps import bottleneck_map
+    from thrifty.lenses.operators.views.maps import bottleneck_map
 
     subject = subject_of(workload, sizes, preset, None, number_format, on=on or DEVICE, attention=attention)
     x, xs = _axis(across) if across is not None else (None, ())
@@ -275,93 +234,6 @@ def compare(
     print_parts(f"on {on or DEVICE} (modelled)", make_table("", found.a.name, found.b.name, "A / B", rows=rows))
 
 
-@app.command("measure")
-def measure(
-    workload: Name, preset: Preset = "tiny", sizes: Sizes = None, phase: Phase = None,
-    seconds: Annotated[float, typer.Option(metavar="S", help="How long each stage is run for, about.")] = 1.5, as_json: Json = False,
-) -> None:  # fmt: skip
-    """Run every stage here with random weights, its operators timed, beside what the calibrated model says of the same run."""
-    from thrifty.lenses.operators.measured import measure_subject
-    from thrifty.progress import showing
-
-    if not 0 < seconds <= 600:
-        raise BadValue(f"seconds={seconds} is not between 0 and 600. Choose e.g. 1.5.")
-    with showing() as progress:
-        found = measure_subject(subject_of(workload, sizes, preset, phase), budget_s=seconds, progress=progress)
-    if as_json:
-        print_json({"truth": "measured", **found.to_dict()})
-        return
-    stages = [
-        (
-            each.stage.name, each.row.workload, f"{each.stage.repeat:,}", write(each.row.measured_s, "s"), write(each.row.modelled_s, "s"),
-            f"{each.row.time_error:+.1%}",
-        )
-        for each in found.stages
-    ]  # fmt: skip
-    classes = [(name, write(a, "s"), write(b, "s"), f"{a / found.measured_s:.1%}") for name, (a, b) in found.by_class().items()]
-    print_parts(
-        f"{found.name} on {found.device}, fp32, random weights: {write(found.measured_s, 's')} measured, {write(found.modelled_s, 's')} modelled",
-        make_table("stage", "what ran", "repeats", "measured", "modelled", "error", rows=stages),
-        make_table("class", "measured", "modelled", "share of measured", rows=classes),
-    )  # fmt: skip
-
-
-@app.command("kernels")
-def kernels(
-    workload: Name, preset: Preset = "tiny", sizes: Sizes = None, phase: Phase = None,
-    device: Annotated[str, typer.Option(metavar="NAME", help="Where torch runs it: cpu or cuda.")] = "cpu",
-    keep: Annotated[Path | None, typer.Option(metavar="DIR", help="Leave the traces there, one a stage.")] = None, as_json: Json = False,
-) -> None:  # fmt: skip
-    """Run every stage once under torch's profiler: its kernels tied to operators and modules, by class."""
-    from thrifty.lenses.operators.measured import profile_kernels
-    from thrifty.progress import showing
-
-    with showing() as progress:
-        found = profile_kernels(subject_of(workload, sizes, preset, phase), device=device, keep=keep, progress=progress)
-    if as_json:
-        print_json({"truth": "measured", "device": device, "stages": {name: profile.to_dict() for name, profile in found.items()}})
-        return
-    for name, profile in found.items():
-        whole = max(sum(profile.by_class.values()), 1e-300)
-        classes = [(kind, write(seconds, "s"), f"{seconds / whole:.1%}") for kind, seconds in profile.by_class.items()]
-        modules = [(path, write(seconds, "s"), f"{seconds / whole:.1%}") for path, seconds in list(profile.by_module.items())[:8]]
-        print_parts(
-            f"{name} on {device} (measured, under the profiler): {profile.launches:,} launches, {profile.linked:.0%} of the work has an operator",
-            make_table("class", "time", "share", rows=classes), make_table("module", "time", "share", rows=modules),
-        )  # fmt: skip
-
-
-@app.command("cache")
-def cache(
-    on: Annotated[str, typer.Option("--on", metavar="DEVICE", help="Whose caches to simulate; this-machine reads its own.")] = DEVICE,
-    frames: Annotated[int, typer.Option(metavar="N", help="Frames of the video.")] = 16,
-    side: Annotated[int, typer.Option(metavar="N", help="Height and width of the feature map.")] = 64,
-    channels: Annotated[int, typer.Option(metavar="N", help="Channels of all heads.")] = 320,
-    heads: Annotated[int, typer.Option(metavar="N", help="Heads.")] = 8,
-    staging: Annotated[str, typer.Option(metavar="WAY", help="How a GPU's product loads its tiles: shared (memory) or direct.")] = "shared",
-    as_json: Json = False,
-) -> None:  # fmt: skip
-    """Why temporal attention is slow: simulated cache hit rates of its kernels beside spatial attention's, strided and made contiguous."""
-    from thrifty.lenses.operators.caching import study
-    from thrifty.progress import showing
-
-    with showing() as progress:
-        progress("simulating", 0.0)
-        found = study(on, frames=frames, side=side, channels=channels, heads=heads, staging=cast(Any, staging))
-    if as_json:
-        print_json({"truth": "modelled", **found.to_dict()})
-        return
-    rows = [
-        (
-            r.kernel, r.kind, r.layout, f"{r.accesses:,.0f}", f"{r.l1_hit_rate:.1%}", f"{r.l1_load_hit_rate:.1%}", f"{r.l2_hit_rate:.1%}",
-            write(r.dram_bytes, "B"),
-        )
-        for r in found.rows
-    ]  # fmt: skip
-    heading = make_table("kernel", "attention", "layout", "accesses", "L1 hits", "L1 hits of loads", "L2 hits", "behind L2", rows=rows)
-    print_parts(f"{frames} frames of {side} × {side}, {channels} channels in {heads} heads on {on} (simulated)", heading, *found.findings())
-
-
 @app.command("paper")
 def paper(
     on: Annotated[str, typer.Option("--on", metavar="DEVICE", help="Price everything there.")] = DEVICE,
@@ -399,26 +271,5 @@ def budget(file: Annotated[Path, typer.Argument(metavar="FILE", help="A .toml fi
         raise typer.Exit(1)
 
 
-@app.command("counters")
-def counters(workload: Annotated[str, typer.Argument(metavar="WORKLOAD", help="The UNet to count.")] = "sd-1.5-unet", as_json: Json = False) -> None:
-    """Who counts what: thrifty and its peers on the same UNet, each against the closed form."""
-    from thrifty.lenses.operators.counters import counters as count
-
-    found: Any = count(workload)
-    if as_json:
-        print_json(found.to_dict())
-        return
-    print_parts(*found.parts())
-
-
-@app.command("trace")
-def trace(file: Annotated[Path, typer.Argument(metavar="FILE", help="A profiler's trace: .json or .json.gz.")], as_json: Json = False) -> None:
-    """What dominates in a Kineto or Chrome trace that a profiler wrote."""
-    from thrifty.measure.traced import profile_of_trace
-
-    found: Any = profile_of_trace(file)
-    if as_json:
-        print_json(found.to_dict())
-        return
-    rows = [(name, write(seconds, "s"), f"{seconds / max(sum(found.by_class.values()), 1e-300):.1%}") for name, seconds in found.by_class.items()]
-    print_parts(f"{file.name}", make_table("class", "time", "share", rows=rows))
+for name in ("measure", "kernels", "cache", "trace", "counters"):
+    app.command(name)(getattr(running, name))

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from thrifty.lenses.operators.finding import fused_gain
-from thrifty.lenses.operators.grouping import breakdown
-from thrifty.lenses.operators.likeness import verdict
 from thrifty.lenses.operators.subjects import Subject
+from thrifty.lenses.operators.views.grouping import breakdown
+from thrifty.lenses.operators.views.likeness import verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

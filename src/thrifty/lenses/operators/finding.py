@@ -8,12 +8,12 @@ from typing import Any
 
 from thrifty.hardware import Device, Site, load_site
 from thrifty.hardware import load as load_device
-from thrifty.lenses.operators.grouping import Group, breakdown
-from thrifty.lenses.operators.intensity import Intensity, intensity
-from thrifty.lenses.operators.likeness import Verdict, verdict
-from thrifty.lenses.operators.sequences import attention_list, histogram
-from thrifty.lenses.operators.similarity import Similarity, similarity
 from thrifty.lenses.operators.subjects import Subject
+from thrifty.lenses.operators.views.grouping import Group, breakdown
+from thrifty.lenses.operators.views.intensity import Intensity, intensity
+from thrifty.lenses.operators.views.likeness import Verdict, verdict
+from thrifty.lenses.operators.views.sequences import attention_list, histogram
+from thrifty.lenses.operators.views.similarity import Similarity, similarity
 from thrifty.report import Block, Section
 from thrifty.workload import Stage
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from thrifty.lenses.operators.grouping import Group
-from thrifty.lenses.operators.sequences import attention_calls, histogram
+from thrifty.lenses.operators.views.grouping import Group
+from thrifty.lenses.operators.views.sequences import attention_calls, histogram
 from thrifty.report import Block, Cell, Chart, Code, Column, Note, Page, Roof, Section, Table, Text
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from thrifty.hardware import Device
 from thrifty.lenses.operators.paper.published import Published, published
 from thrifty.lenses.operators.paper.suite import SuiteRow
 from thrifty.lenses.operators.subjects import find_subject
-from thrifty.lenses.operators.temporal import TemporalStudy, temporal_study
+from thrifty.lenses.operators.views.temporal import TemporalStudy, temporal_study
 
 NEAR: Final = 0.25
 """How far ours may be from a published share, relative to it, to count as the same: what another GPU, library or step count moves it by."""

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from thrifty.hardware import Device
-from thrifty.lenses.operators.maps import bottleneck_map
 from thrifty.lenses.operators.paper.abstract import Claim
 from thrifty.lenses.operators.paper.published import published
 from thrifty.lenses.operators.paper.suite import SuiteRow
-from thrifty.lenses.operators.sequences import attention_calls, histogram
 from thrifty.lenses.operators.subjects import find_subject
+from thrifty.lenses.operators.views.maps import bottleneck_map
+from thrifty.lenses.operators.views.sequences import attention_calls, histogram
 from thrifty.report import Block, Bullets, Cell, Chart, Column, Note, Number, Roof, Section, Table, Text
 from thrifty.workload.attention_forms import in_form
 
@@ -216,7 +216,7 @@ def scaling_section(device: Device) -> Section:
     """Figure 9: convolution and attention against image side, before and after fused attention."""
     from dataclasses import replace
 
-    from thrifty.lenses.operators.grouping import breakdown
+    from thrifty.lenses.operators.views.grouping import breakdown
 
     cells: list[list[Cell]] = []
     crossing = None

@@ -8,11 +8,11 @@ from typing import Any, Final, Literal
 
 from thrifty.errors import UnknownName
 from thrifty.hardware import Device
-from thrifty.lenses.operators.grouping import Group, breakdown
-from thrifty.lenses.operators.intensity import Intensity, intensity
-from thrifty.lenses.operators.likeness import Verdict, verdict
-from thrifty.lenses.operators.sequences import histogram, neighbour_ratio
 from thrifty.lenses.operators.subjects import Subject, find_subject
+from thrifty.lenses.operators.views.grouping import Group, breakdown
+from thrifty.lenses.operators.views.intensity import Intensity, intensity
+from thrifty.lenses.operators.views.likeness import Verdict, verdict
+from thrifty.lenses.operators.views.sequences import histogram, neighbour_ratio
 
 Family = Literal["language", "diffusion", "transformer", "today"]
 SUITE: Final[dict[str, Family]] = {

@@ -11,7 +11,7 @@ from thrifty.lenses.operators.paper.abstract import temporal_of
 from thrifty.lenses.operators.paper.published import published
 from thrifty.lenses.operators.paper.suite import SuiteRow
 from thrifty.lenses.operators.subjects import find_subject
-from thrifty.lenses.operators.temporal import attention_flops
+from thrifty.lenses.operators.views.temporal import attention_flops
 from thrifty.report import Block, Cell, Chart, Column, Section, Table, Text
 
 FRAMES: Final = (4, 8, 16, 32, 64, 128, 256, 512, 1024)
@@ -68,7 +68,7 @@ def frames_section() -> Section:
     for frames in FRAMES:
         spatial, temporal = attention_flops(subject, frames)
         cells += [[frames, float(spatial), "spatial"], [frames, float(temporal), "temporal"]]
-    from thrifty.lenses.operators.temporal import temporal_study
+    from thrifty.lenses.operators.views.temporal import temporal_study
 
     crossing = temporal_study(subject).crossing_frames
     chart = Chart(

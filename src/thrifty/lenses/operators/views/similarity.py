@@ -13,7 +13,7 @@ from typing import Any
 
 from thrifty.errors import BadValue
 from thrifty.formats import get_format
-from thrifty.lenses.operators.sequences import attention_calls
+from thrifty.lenses.operators.views.sequences import attention_calls
 from thrifty.workload import OperatorTable
 
 

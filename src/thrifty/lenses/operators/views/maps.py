@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from thrifty.errors import BadValue
-from thrifty.lenses.operators.grouping import breakdown, share_of
 from thrifty.lenses.operators.subjects import Subject
+from thrifty.lenses.operators.views.grouping import breakdown, share_of
 from thrifty.workload.attention_forms import in_form
 
 SIDES: Final = ("latent", "image", "height", "seq")

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from thrifty.errors import BadValue
-from thrifty.lenses.operators.grouping import Group, breakdown
 from thrifty.lenses.operators.subjects import Subject
+from thrifty.lenses.operators.views.grouping import Group, breakdown
 from thrifty.workload import Axes
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from thrifty.hardware import Device
-from thrifty.lenses.operators.intensity import intensity
+from thrifty.lenses.operators.views.intensity import intensity
 from thrifty.workload import Axes, Kind, OperatorTable, Workload
 from thrifty.workload.attention_forms import is_fused
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from thrifty.errors import BadValue
-from thrifty.lenses.operators.sequences import histogram
-from thrifty.lenses.operators.similarity import similarity
 from thrifty.lenses.operators.subjects import Subject
+from thrifty.lenses.operators.views.sequences import histogram
+from thrifty.lenses.operators.views.similarity import similarity
 from thrifty.quantities import show
 
 SYMBOLS: Final = ("latent", "image", "height", "frames", "seq")

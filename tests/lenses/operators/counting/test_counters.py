@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from thrifty.errors import BadValue, UnknownName
-from thrifty.lenses.operators.counters import CountersTable, counters
-from thrifty.lenses.operators.counting_peers import PEERS, Peer, Plain, contained, plain, run_contained
+from thrifty.lenses.operators.counting.counters import CountersTable, counters
+from thrifty.lenses.operators.counting.counting_peers import PEERS, Peer, Plain, contained, plain, run_contained
 
 NAME = "sd-1.5-unet@tiny"
 BY_NAME = {peer.name: peer for peer in PEERS}

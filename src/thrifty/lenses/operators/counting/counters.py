@@ -16,7 +16,7 @@ from thrifty.errors import BadValue, missing_extra
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from thrifty.lenses.operators.counting_peers import Peer, Plain
+    from thrifty.lenses.operators.counting.counting_peers import Peer, Plain
     from thrifty.workload import Entry
 
 TINY: Final = "tiny"
@@ -134,7 +134,7 @@ def counters(workload_name: str = "sd-1.5-unet", *, peers: Sequence[Peer] | None
     if entry.torch_class is None:
         raise BadValue(f"'{entry.name}' has no torch class that a counter could run. Choose another, such as sd-1.5-unet.")
     try:
-        from thrifty.lenses.operators.counting_peers import PEERS, run_contained
+        from thrifty.lenses.operators.counting.counting_peers import PEERS, run_contained
     except ModuleNotFoundError as error:
         raise missing_extra("Running counters", error.name or "torch", "models") from error
     chosen = [(entry, "meta", sizes)]
@@ -169,7 +169,7 @@ def _place(entry: Entry, device: str, sizes: dict[str, int]) -> Place:
 
 def _fresh(entry: Entry, device: str, place: Place) -> Plain:
     """A module of its own for every run: counters leave buffers and hooks behind."""
-    from thrifty.lenses.operators.counting_peers import plain
+    from thrifty.lenses.operators.counting.counting_peers import plain
     from thrifty.workload import load
     from thrifty.workload.building.inputs import make_inputs
     from thrifty.workload.building.modules import build_module
