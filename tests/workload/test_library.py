@@ -12,7 +12,7 @@ from thrifty.workload import Entry, Role, Workload, get_entry, load, names
 from thrifty.workload import entries as entries_module
 from thrifty.workload.entries import entry_names
 from thrifty.workload.families import Decoder
-from thrifty.workload.families.decoder_shape import DecoderShape
+from thrifty.workload.families.language.decoder_shape import DecoderShape
 from thrifty.workload.library import pipeline_names
 
 SHEET = """

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from thrifty.errors import BadValue
 from thrifty.workload import Workload, load
 from thrifty.workload.families import Decoder, Dlrm, Encoder, Resnet, Vit
-from thrifty.workload.families.decoder_shape import DecoderShape
-from thrifty.workload.families.dlrm import DlrmShape
-from thrifty.workload.families.encoder import EncoderShape
-from thrifty.workload.families.resnet import ResnetShape
-from thrifty.workload.families.vit import VitShape
+from thrifty.workload.families.language.decoder_shape import DecoderShape
+from thrifty.workload.families.language.encoder import EncoderShape
+from thrifty.workload.families.recommenders.dlrm import DlrmShape
+from thrifty.workload.families.vision.resnet import ResnetShape
+from thrifty.workload.families.vision.vit import VitShape
 from thrifty.workload.interpolation import evaluate, interpolation
 from thrifty.workload.model import Symbol, WorkPhase
 from thrifty.workload.scaling import VALUES, Polynomials

@@ -96,7 +96,7 @@ def test_loss_is_the_models_own_or_a_mean() -> None:
 @pytest.mark.parametrize("device", ["meta", "cpu"])
 def test_recommender_is_fed_its_own_example(device: str) -> None:
     config = {"tables": [7, 5], "dim": 4, "bottom": [3, 4], "top": [2, 1], "pooling": 2}
-    blueprint = Blueprint(name="little", kind="recommender", torch_class="thrifty.workload.families.dlrm_torch.Dlrm", config=config)
+    blueprint = Blueprint(name="little", kind="recommender", torch_class="thrifty.workload.families.recommenders.dlrm_torch.Dlrm", config=config)
     module = build_module(blueprint, device=device)
     given = make_inputs(module, blueprint, "training", {"batch": 6}, device)
     assert {name: tuple(value.shape) for name, value in given.items()} == {"dense": (6, 3), "indices": (2, 6, 2), "labels": (6, 1)}

@@ -15,8 +15,8 @@ import pytest
 import torch
 from torch import nn
 
-from thrifty.workload.families.imagen_torch import Attention, Clock, Residual, Transformer
-from thrifty.workload.families.imagen_torch import ImagenUnet as Ours
+from thrifty.workload.families.unets.imagen_torch import Attention, Clock, Residual, Transformer
+from thrifty.workload.families.unets.imagen_torch import ImagenUnet as Ours
 
 _ASIDE = {"torchvision": ("transforms", "utils"), "kornia": ("augmentation",), "cv2": ()}
 """What the package imports for pictures, and its UNet does without."""

@@ -14,7 +14,7 @@ from thrifty.workload import load
 from thrifty.workload.building import Blueprint, blueprint_of, build_module, make_inputs
 from thrifty.workload.entry import Entry
 from thrifty.workload.families import family_of
-from thrifty.workload.families.cogvideox import Cogvideox, CogvideoxShape
+from thrifty.workload.families.denoising_transformers.cogvideox import Cogvideox, CogvideoxShape
 from thrifty.workload.model import WorkPhase
 from thrifty.workload.table import Axes, Kind
 

@@ -12,7 +12,7 @@ from thrifty.errors import BadFile, BadValue
 from thrifty.workload import load
 from thrifty.workload.building import Blueprint, TorchSource, blueprint_of, build_module, make_inputs
 from thrifty.workload.families import family_of
-from thrifty.workload.families.cogvideox_decoder import CogvideoxDecoder, CogvideoxDecoderShape
+from thrifty.workload.families.decoders.cogvideox_decoder import CogvideoxDecoder, CogvideoxDecoderShape
 from thrifty.workload.model import WorkPhase
 from thrifty.workload.table import Kind, OperatorTable
 
@@ -22,7 +22,7 @@ SMALL = CogvideoxDecoder(shape=CogvideoxDecoderShape(latent_channels=4, block_ou
 
 def twin() -> Blueprint:
     pytest.importorskip("diffusers", reason=WORDS)
-    name = "thrifty.workload.families.video_decoders_torch.CogvideoxDecoder"
+    name = "thrifty.workload.families.decoders.video_decoders_torch.CogvideoxDecoder"
     return Blueprint(name="twin", kind="generator", torch_class=name, config=asdict(SMALL.shape), fed=SMALL)
 
 

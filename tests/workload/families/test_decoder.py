@@ -12,7 +12,7 @@ from thrifty.errors import BadFile, BadValue
 from thrifty.workload.building import TorchSource
 from thrifty.workload.entry import Entry
 from thrifty.workload.families import Decoder, family_of, parameter_count
-from thrifty.workload.families.decoder_shape import DecoderShape
+from thrifty.workload.families.language.decoder_shape import DecoderShape
 from thrifty.workload.model import WorkPhase
 from thrifty.workload.table import COUNTS, Kind, Phase, Role
 

@@ -17,7 +17,7 @@ from tests.workload.families.twins import (
 
 from thrifty.errors import BadValue
 from thrifty.workload import load
-from thrifty.workload.families.dit import Dit, DitShape
+from thrifty.workload.families.denoising_transformers.dit import Dit, DitShape
 from thrifty.workload.model import WorkPhase
 from thrifty.workload.table import COUNTS, Axes, Kind
 

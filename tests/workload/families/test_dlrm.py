@@ -21,12 +21,12 @@ from tests.workload.families.twins import (
 from thrifty.errors import BadValue
 from thrifty.workload.building import build_module, make_inputs
 from thrifty.workload.families import Dlrm, family_of
-from thrifty.workload.families.dlrm import DlrmShape
+from thrifty.workload.families.recommenders.dlrm import DlrmShape
 from thrifty.workload.model import WorkPhase
 from thrifty.workload.table import COUNTS, Kind
 
 SMALL = Dlrm(shape=DlrmShape(tables=(50, 7, 30), dim=8, bottom=(5, 16, 8), top=(12, 1), pooling=2))
-TWIN = twin("recommender", "thrifty.workload.families.dlrm_torch.Dlrm", tables=[50, 7, 30], dim=8, bottom=[5, 16, 8], top=[12, 1], pooling=2)
+TWIN = twin("recommender", "thrifty.workload.families.recommenders.dlrm_torch.Dlrm", tables=[50, 7, 30], dim=8, bottom=[5, 16, 8], top=[12, 1], pooling=2)
 
 
 @pytest.mark.parametrize("phase", ["forward", "training"])

@@ -18,7 +18,7 @@ from tests.workload.families.twins import (
 
 from thrifty.errors import BadValue
 from thrifty.workload.families import Encoder, family_of
-from thrifty.workload.families.encoder import EncoderShape
+from thrifty.workload.families.language.encoder import EncoderShape
 from thrifty.workload.model import WorkPhase
 from thrifty.workload.table import COUNTS, Kind, Role
 

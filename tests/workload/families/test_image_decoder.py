@@ -14,14 +14,14 @@ from thrifty.workload import load
 from thrifty.workload.building import Blueprint, blueprint_of, build_module
 from thrifty.workload.building.inputs import make_inputs
 from thrifty.workload.families import family_of, parameter_count
-from thrifty.workload.families.image_decoder import ImageDecoder, ImageDecoderShape
+from thrifty.workload.families.decoders.image_decoder import ImageDecoder, ImageDecoderShape
 from thrifty.workload.model import WorkPhase
 from thrifty.workload.table import Axes, Kind
 
 pytest.importorskip("diffusers")
 
 NAMES = sorted(path.stem for path in Path(str(files("thrifty.workload") / "catalogue")).glob("*-decoder.toml") if sheet(path.stem).family == "image-decoder")
-TOKENS = "thrifty.workload.families.image_decoder_torch.TokenDecoder"
+TOKENS = "thrifty.workload.families.decoders.image_decoder_torch.TokenDecoder"
 UP = "UpDecoderBlock2D"
 
 

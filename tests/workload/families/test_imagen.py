@@ -12,14 +12,14 @@ from thrifty.errors import BadFile, BadValue
 from thrifty.workload import load
 from thrifty.workload.building import Blueprint, blueprint_of, build_module, make_inputs
 from thrifty.workload.families import family_of
-from thrifty.workload.families.imagen import ImagenUnet, ImagenUnetShape
+from thrifty.workload.families.unets.imagen import ImagenUnet, ImagenUnetShape
 from thrifty.workload.model import WorkPhase
 from thrifty.workload.table import Axes, Kind, OperatorTable
 
 torch = pytest.importorskip("torch")
 
 NAMES = ["imagen-base", "imagen-sr256", "imagen-sr1024"]
-TWIN = "thrifty.workload.families.imagen_torch.ImagenUnet"
+TWIN = "thrifty.workload.families.unets.imagen_torch.ImagenUnet"
 PLAIN = ImagenUnetShape(
     channels=16, multipliers=(1, 2), blocks=(1, 1), self_attention=(False, True), cross_attention=(False, True), image=8, text_width=12, heads=2, head_dim=8,
     norm_groups=4,
@@ -158,7 +158,7 @@ def test_peer_parts_are_joined_as_in_imagen_pytorch(name: str, monkeypatch: pyte
 
 
 def test_formula_attention_is_a_weighted_mean_of_what_is_told_and_of_pixels() -> None:
-    from thrifty.workload.families.imagen_torch import Attention
+    from thrifty.workload.families.unets.imagen_torch import Attention
 
     torch.manual_seed(0)
     attention = Attention(8, 6, heads=2, head_dim=4, own=True).eval()

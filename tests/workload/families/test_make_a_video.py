@@ -12,7 +12,7 @@ from thrifty.workload import load
 from thrifty.workload.building import Blueprint, TorchSource, blueprint_of, build_module
 from thrifty.workload.building.inputs import make_inputs
 from thrifty.workload.families import family_of
-from thrifty.workload.families.make_a_video import MakeAVideoShape, MakeAVideoUnet
+from thrifty.workload.families.unets.make_a_video import MakeAVideoShape, MakeAVideoUnet
 from thrifty.workload.model import WorkPhase
 from thrifty.workload.scaling import Polynomials
 from thrifty.workload.table import Axes, Kind, OperatorTable
@@ -20,7 +20,7 @@ from thrifty.workload.table import Axes, Kind, OperatorTable
 torch = pytest.importorskip("torch")
 
 NAMES = ("make-a-video-decoder", "make-a-video-interpolation", "make-a-video-sr256", "make-a-video-sr768")
-TORCH_CLASS = "thrifty.workload.families.make_a_video_torch.MakeAVideoUnet"
+TORCH_CLASS = "thrifty.workload.families.unets.make_a_video_torch.MakeAVideoUnet"
 SHAPE: dict[str, Any] = {
     "image": 8, "frames": 3, "condition_channels": 2, "base": 16, "multipliers": (1, 2), "blocks": (1, 1), "attention": (False, True), "head_dim": 8,
     "groups": 8, "context": 12, "embedding": 10, "rates": 7,
@@ -88,7 +88,7 @@ def test_paper_true_counts(name: str, parameters: int) -> None:
 
 def modules() -> tuple[Any, Any]:
     """A video model, and the image model that it was made from: the same weights but those of its halves in time."""
-    from thrifty.workload.families.make_a_video_torch import MakeAVideoUnet as Twin
+    from thrifty.workload.families.unets.make_a_video_torch import MakeAVideoUnet as Twin
 
     torch.manual_seed(0)
     video, image = Twin(**SHAPE).double().eval(), Twin(**{**SHAPE, "temporal": False}).double().eval()
@@ -131,7 +131,7 @@ def test_formula_a_video_model_begins_as_the_image_model_of_every_frame() -> Non
 
 def test_formula_attention_over_frames_is_of_each_pixel_alone() -> None:
     """Spelled out: softmax(q kᵀ / √8) v of one pixel's frames."""
-    from thrifty.workload.families.make_a_video_torch import Pseudo3dAttention
+    from thrifty.workload.families.unets.make_a_video_torch import Pseudo3dAttention
 
     torch.manual_seed(0)
     layer = Pseudo3dAttention(16, 2, 0, 4, temporal=True).double()

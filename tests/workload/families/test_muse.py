@@ -14,7 +14,7 @@ from thrifty.errors import BadValue
 from thrifty.workload import load
 from thrifty.workload.building import build_module
 from thrifty.workload.families import family_of, parameter_count
-from thrifty.workload.families.muse import Muse, MuseShape
+from thrifty.workload.families.token_transformers.muse import Muse, MuseShape
 from thrifty.workload.table import Axes, Kind
 
 

@@ -14,7 +14,7 @@ from thrifty.errors import BadValue
 from thrifty.workload import load
 from thrifty.workload.building import build_module
 from thrifty.workload.families import family_of
-from thrifty.workload.families.parti import Parti, PartiShape
+from thrifty.workload.families.token_transformers.parti import Parti, PartiShape
 from thrifty.workload.table import Axes, Kind
 
 TINY = PartiShape(encoder_layers=2, decoder_layers=3, hidden=32, heads=4, intermediate=48, text_vocab=40, vocab=24, text_positions=16, positions=32, tokens=30)

@@ -18,7 +18,7 @@ from tests.workload.families.twins import (
 
 from thrifty.errors import BadValue
 from thrifty.workload.families import Resnet, family_of
-from thrifty.workload.families.resnet import ResnetShape
+from thrifty.workload.families.vision.resnet import ResnetShape
 from thrifty.workload.model import WorkPhase
 from thrifty.workload.table import COUNTS, Kind
 

@@ -10,7 +10,7 @@ from tests.workload.families.twins import assert_every_row_the_same, assert_same
 
 from thrifty.errors import BadValue
 from thrifty.workload import load
-from thrifty.workload.families.sd3 import Sd3, Sd3Shape
+from thrifty.workload.families.denoising_transformers.sd3 import Sd3, Sd3Shape
 from thrifty.workload.model import WorkPhase
 from thrifty.workload.table import COUNTS, Axes, Kind
 

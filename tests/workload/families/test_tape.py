@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from thrifty.workload.families import ops
-from thrifty.workload.families.tape import Tape, activation_format
+from thrifty.workload.families.primitives import ops
+from thrifty.workload.families.primitives.tape import Tape, activation_format
 from thrifty.workload.table import Kind, OperatorTable, Phase, Role
 
 

@@ -22,7 +22,7 @@ from thrifty.workload import load
 from thrifty.workload.building import Blueprint, blueprint_of, build_module
 from thrifty.workload.building.inputs import loss_for, make_inputs
 from thrifty.workload.families import Family, family_of
-from thrifty.workload.families.text_encoders import ClipText, ClipTextShape, T5Encoder, T5EncoderShape
+from thrifty.workload.families.language.text_encoders import ClipText, ClipTextShape, T5Encoder, T5EncoderShape
 from thrifty.workload.model import WorkPhase
 from thrifty.workload.table import Axes, Kind
 

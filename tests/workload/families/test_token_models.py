@@ -13,11 +13,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from thrifty.errors import BadValue
 from thrifty.workload.building import Blueprint, build_module, make_inputs
 from thrifty.workload.families import Family, parameter_count
-from thrifty.workload.families.cvivit import CvivitDecoder, CvivitShape
-from thrifty.workload.families.muse import Muse, MuseShape
-from thrifty.workload.families.parti import Parti, PartiShape
-from thrifty.workload.families.phenaki import Phenaki, PhenakiShape
-from thrifty.workload.families.vit_vqgan import VitVqganDecoder, VitVqganShape
+from thrifty.workload.families.decoders.cvivit import CvivitDecoder, CvivitShape
+from thrifty.workload.families.decoders.vit_vqgan import VitVqganDecoder, VitVqganShape
+from thrifty.workload.families.token_transformers.muse import Muse, MuseShape
+from thrifty.workload.families.token_transformers.parti import Parti, PartiShape
+from thrifty.workload.families.token_transformers.phenaki import Phenaki, PhenakiShape
 from thrifty.workload.model import WorkPhase
 from thrifty.workload.table import COUNTS
 

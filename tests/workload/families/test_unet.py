@@ -14,7 +14,7 @@ from thrifty.workload import load
 from thrifty.workload.building import Blueprint, blueprint_of, build_module
 from thrifty.workload.building.inputs import make_inputs
 from thrifty.workload.families import family_of, parameter_count
-from thrifty.workload.families.unet import Unet, UnetShape
+from thrifty.workload.families.unets.unet import Unet, UnetShape
 from thrifty.workload.model import WorkPhase
 from thrifty.workload.table import Axes, Kind, OperatorTable
 

@@ -12,7 +12,7 @@ from thrifty.workload import load
 from thrifty.workload.building import Blueprint, TorchSource, blueprint_of, build_module
 from thrifty.workload.building.inputs import make_inputs
 from thrifty.workload.families import family_of
-from thrifty.workload.families.unet3d import Unet3d, Unet3dShape
+from thrifty.workload.families.unets.unet3d import Unet3d, Unet3dShape
 from thrifty.workload.model import WorkPhase
 from thrifty.workload.scaling import Polynomials
 from thrifty.workload.table import Axes, Kind, OperatorTable

@@ -15,9 +15,9 @@ from thrifty.errors import BadValue
 from thrifty.workload import load
 from thrifty.workload.building import build_module
 from thrifty.workload.families import family_of, parameter_count
-from thrifty.workload.families.cvivit import CvivitDecoder, CvivitShape
-from thrifty.workload.families.phenaki import Phenaki, PhenakiShape
-from thrifty.workload.families.vit_vqgan import VitVqganDecoder, VitVqganShape
+from thrifty.workload.families.decoders.cvivit import CvivitDecoder, CvivitShape
+from thrifty.workload.families.decoders.vit_vqgan import VitVqganDecoder, VitVqganShape
+from thrifty.workload.families.token_transformers.phenaki import Phenaki, PhenakiShape
 from thrifty.workload.table import Axes, Kind
 
 VIDEO = PhenakiShape(layers=2, hidden=32, heads=4, intermediate=48, vocab=40, text_width=24, positions=2048, patch=4, frames_per_token=2)

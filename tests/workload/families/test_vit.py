@@ -18,7 +18,7 @@ from tests.workload.families.twins import (
 
 from thrifty.errors import BadValue
 from thrifty.workload.families import Vit, family_of
-from thrifty.workload.families.vit import VitShape
+from thrifty.workload.families.vision.vit import VitShape
 from thrifty.workload.model import WorkPhase
 from thrifty.workload.table import COUNTS
 

@@ -14,7 +14,7 @@ from thrifty.errors import BadFile, BadValue
 from thrifty.workload import load
 from thrifty.workload.building import Blueprint, TorchSource, blueprint_of, build_module, make_inputs
 from thrifty.workload.families import family_of
-from thrifty.workload.families.wan import Wan, WanShape
+from thrifty.workload.families.denoising_transformers.wan import Wan, WanShape
 from thrifty.workload.model import WorkPhase
 from thrifty.workload.table import Axes, Kind, OperatorTable, Phase
 

@@ -11,7 +11,7 @@ from thrifty.errors import BadFile, BadValue
 from thrifty.workload import load
 from thrifty.workload.building import Blueprint, TorchSource, blueprint_of, build_module, make_inputs
 from thrifty.workload.families import family_of
-from thrifty.workload.families.wan_decoder import WanDecoder, WanDecoderShape
+from thrifty.workload.families.decoders.wan_decoder import WanDecoder, WanDecoderShape
 from thrifty.workload.model import WorkPhase
 from thrifty.workload.table import Axes, Kind
 
@@ -21,7 +21,7 @@ SMALL = WanDecoder(shape=WanDecoderShape(base_dim=8, z_dim=4, num_res_blocks=1))
 
 def twin() -> Blueprint:
     pytest.importorskip("diffusers", reason=WORDS)
-    name = "thrifty.workload.families.video_decoders_torch.WanDecoder"
+    name = "thrifty.workload.families.decoders.video_decoders_torch.WanDecoder"
     return Blueprint(name="twin", kind="generator", torch_class=name, config=asdict(SMALL.shape), fed=SMALL)
 
 

@@ -1,9 +1,9 @@
-"""Families build operator tables from shapes alone, without torch: decoder language models, encoders, vision transformers, convolution nets, recommenders.
+"""Families build operator tables from shapes alone, without torch: models of text, images and videos, and recommenders.
 
-A family writes its forward pass once, in the operators of `ops`; the `tape` derives the backward pass, the optimizer step and every lifetime from
-it. Matrix, attention, norm and embedding rows equal those captured from the torch twin, one by one; what else differs is listed at the
-family. Data flows in this order: `tape`, `ops`, then `decoder` (`decoder_shape`, `attention_layers`, `feed_forward`), `encoder`, `vit`, `resnet`, `dlrm`
-(whose twin is `dlrm_torch`).
+A family writes its forward pass once, in the operators of `primitives`, whose tape derives the backward pass, the optimizer step and every lifetime from it.
+Matrix, attention, norm and embedding rows equal those captured from the torch twin, one by one; what else differs is listed at the family. Twins
+of our own, where no installed class is one, stand beside (`*_torch`). In order: `primitives`, then `language`, `vision` and `recommenders`, and the parts of
+generators: `unets`, `denoising_transformers`, `token_transformers` and `decoders`.
 
 What it does not know: dropout (left out), sampling of the next token, and what a kernel allocates within one call.
 """
@@ -19,12 +19,12 @@ from typing import Any, Final, Protocol
 
 from thrifty.errors import BadFile, BadValue, ThriftyError, unknown_name
 from thrifty.workload.entry import Entry
-from thrifty.workload.families.decoder import Decoder
-from thrifty.workload.families.dlrm import Dlrm
-from thrifty.workload.families.encoder import Encoder
-from thrifty.workload.families.resnet import Resnet
-from thrifty.workload.families.tape import Parameter
-from thrifty.workload.families.vit import Vit
+from thrifty.workload.families.language.decoder import Decoder
+from thrifty.workload.families.language.encoder import Encoder
+from thrifty.workload.families.primitives.tape import Parameter
+from thrifty.workload.families.recommenders.dlrm import Dlrm
+from thrifty.workload.families.vision.resnet import Resnet
+from thrifty.workload.families.vision.vit import Vit
 from thrifty.workload.model import Source
 
 __all__ = ["FAMILIES", "Decoder", "Dlrm", "Encoder", "Family", "Resnet", "Vit", "family_of", "parameter_count"]
@@ -37,32 +37,32 @@ class Family(Source, Protocol):
 
 
 FAMILIES: Final[dict[str, str]] = {
-    "decoder": "decoder.Decoder",
-    "encoder": "encoder.Encoder",
-    "vit": "vit.Vit",
-    "resnet": "resnet.Resnet",
-    "dlrm": "dlrm.Dlrm",
-    "clip-text": "text_encoders.ClipText",
-    "t5-encoder": "text_encoders.T5Encoder",
-    "unet": "unet.Unet",
-    "image-decoder": "image_decoder.ImageDecoder",
-    "unet3d": "unet3d.Unet3d",
-    "imagen-unet": "imagen.ImagenUnet",
-    "make-a-video": "make_a_video.MakeAVideoUnet",
-    "prior": "prior.Prior",
-    "dit": "dit.Dit",
-    "pixart": "pixart.Pixart",
-    "sd3": "sd3.Sd3",
-    "flux": "flux.Flux",
-    "cogvideox": "cogvideox.Cogvideox",
-    "wan": "wan.Wan",
-    "cogvideox-decoder": "video_decoders.CogvideoxDecoder",
-    "wan-decoder": "video_decoders.WanDecoder",
-    "muse": "muse.Muse",
-    "parti": "parti.Parti",
-    "phenaki": "phenaki.Phenaki",
-    "vit-vqgan-decoder": "vit_vqgan.VitVqganDecoder",
-    "cvivit-decoder": "cvivit.CvivitDecoder",
+    "decoder": "language.decoder.Decoder",
+    "encoder": "language.encoder.Encoder",
+    "vit": "vision.vit.Vit",
+    "resnet": "vision.resnet.Resnet",
+    "dlrm": "recommenders.dlrm.Dlrm",
+    "clip-text": "language.text_encoders.ClipText",
+    "t5-encoder": "language.text_encoders.T5Encoder",
+    "unet": "unets.unet.Unet",
+    "image-decoder": "decoders.image_decoder.ImageDecoder",
+    "unet3d": "unets.unet3d.Unet3d",
+    "imagen-unet": "unets.imagen.ImagenUnet",
+    "make-a-video": "unets.make_a_video.MakeAVideoUnet",
+    "prior": "denoising_transformers.prior.Prior",
+    "dit": "denoising_transformers.dit.Dit",
+    "pixart": "denoising_transformers.pixart.Pixart",
+    "sd3": "denoising_transformers.sd3.Sd3",
+    "flux": "denoising_transformers.flux.Flux",
+    "cogvideox": "denoising_transformers.cogvideox.Cogvideox",
+    "wan": "denoising_transformers.wan.Wan",
+    "cogvideox-decoder": "decoders.video_decoders.CogvideoxDecoder",
+    "wan-decoder": "decoders.video_decoders.WanDecoder",
+    "muse": "token_transformers.muse.Muse",
+    "parti": "token_transformers.parti.Parti",
+    "phenaki": "token_transformers.phenaki.Phenaki",
+    "vit-vqgan-decoder": "decoders.vit_vqgan.VitVqganDecoder",
+    "cvivit-decoder": "decoders.cvivit.CvivitDecoder",
 }
 """What a sheet may name as its family, and the class in this package that draws it; its shape is the class of its field `shape`."""
 
@@ -87,7 +87,7 @@ def family_of(entry: Entry, *, recompute: bool = False) -> Family:
 @functools.cache
 def _classes(name: str) -> tuple[Any, Any]:
     """A family and its shape, imported when first asked for."""
-    module, _, family = FAMILIES[name].partition(".")
+    module, _, family = FAMILIES[name].rpartition(".")
     found = getattr(importlib.import_module(f"{__name__}.{module}"), family)
     return found, typing.get_type_hints(found)["shape"]
 

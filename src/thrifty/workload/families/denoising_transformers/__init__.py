@@ -1,0 +1,1 @@
+"""Denoising networks of attention: images (DiT, PixArt, SD3, Flux), video (CogVideoX, Wan), and the prior of Make-A-Video."""

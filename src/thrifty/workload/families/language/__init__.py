@@ -1,0 +1,1 @@
+"""Models of text: decoders that write it, encoders that read it."""

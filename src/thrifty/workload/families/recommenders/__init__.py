@@ -1,0 +1,1 @@
+"""Models that rank: embedding tables and perceptrons."""

@@ -1,6 +1,0 @@
-"""Decoders of latent videos, which end a video's generation and are most of its convolutions: CogVideoX's and Wan's."""
-
-from thrifty.workload.families.cogvideox_decoder import CogvideoxDecoder as CogvideoxDecoder
-from thrifty.workload.families.wan_decoder import WanDecoder as WanDecoder
-
-__all__ = ["CogvideoxDecoder", "WanDecoder"]

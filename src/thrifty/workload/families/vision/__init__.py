@@ -1,0 +1,1 @@
+"""Models that look at one image: vision transformers and convolution nets."""
