@@ -23,8 +23,8 @@ from _claim import report, spread
 LIMIT_MEMORY, LIMIT_SPEED, REPEATS = 1.5, 5.0, 3
 
 READERS = {
-    "thrifty": "from thrifty.timeline.kineto import read_kineto\nt = read_kineto(path)\nkernels = t.categories()['kernel']",
-    "thrifty, no Numba": "from thrifty.timeline.kineto import read_kineto\nt = read_kineto(path, compiled=False)\nkernels = t.categories()['kernel']",
+    "thrifty": "from thrifty.timeline.kineto.reading import read_kineto\nt = read_kineto(path)\nkernels = t.categories()['kernel']",
+    "thrifty, no Numba": "from thrifty.timeline.kineto.reading import read_kineto\nt = read_kineto(path, compiled=False)\nkernels = t.categories()['kernel']",
     "json.load": "t = json.load(open(path, 'rb'))\nkernels = sum(e.get('cat') == 'kernel' for e in t['traceEvents'])",
     "thrifty, profile": "from thrifty.measure.traced import profile_of_trace\nt = profile_of_trace(path)\n"
     "kernels = sum(k.calls for k in t.by_kernel if not k.name.startswith('Mem'))",
@@ -44,9 +44,9 @@ seconds = time.perf_counter() - start
 print(json.dumps({{"seconds": seconds, "peak_bytes": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024, "kernels": kernels}}))
 """
 WARM = {  # what is loaded once, not for each trace
-    "thrifty": "import thrifty.timeline.kineto, thrifty.timeline.kineto_scan",
-    "thrifty, no Numba": "import thrifty.timeline.kineto",
-    "thrifty, profile": "import thrifty.measure.traced, thrifty.timeline.kineto_scan",
+    "thrifty": "import thrifty.timeline.kineto.reading, thrifty.timeline.kineto.scanning",
+    "thrifty, no Numba": "import thrifty.timeline.kineto.reading",
+    "thrifty, profile": "import thrifty.measure.traced, thrifty.timeline.kineto.scanning",
     "json.load": "",
     "hta": "from hta.common.trace import Trace",
 }

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from thrifty.errors import BadFile
 from thrifty.timeline import Event, write_chrome_trace
-from thrifty.timeline.kineto import KinetoTrace, read_kineto
+from thrifty.timeline.kineto.reading import KinetoTrace, read_kineto
 
 READERS = [False, True]
 

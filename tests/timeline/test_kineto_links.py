@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from tests.timeline.kineto_records import COPIES, HOST, MAIN, STREAM, gpu_trace, launched, work, write_records
 
-from thrifty.timeline.kineto import KinetoTrace, read_kineto
-from thrifty.timeline.kineto_breakdown import Breakdown, break_down
-from thrifty.timeline.kineto_links import Links, link
+from thrifty.timeline.kineto.breakdowns import Breakdown, break_down
+from thrifty.timeline.kineto.links import Links, link
+from thrifty.timeline.kineto.reading import KinetoTrace, read_kineto
 
 
 def read(folder: Path, records: list[dict[str, Any]]) -> tuple[KinetoTrace, Links]:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thrifty.timeline.kineto_columns import EVENT
-from thrifty.timeline.kineto_nesting import Nesting, nest
+from thrifty.timeline.kineto.columns import EVENT
+from thrifty.timeline.kineto.nesting import Nesting, nest
 
 
 def events(*rows: tuple[int, int, int]) -> np.ndarray[Any, Any]:
@@ -90,7 +90,7 @@ def test_property_self_times_cover_each_instant_once(rows: list[tuple[int, int, 
 @settings(max_examples=25)
 def test_property_levels_and_single_steps_agree(seed: int) -> None:
     """Calls that really nest, some of no length: both ways to the parents give the same."""
-    from thrifty.timeline.kineto_nesting import _by_levels, _one_by_one
+    from thrifty.timeline.kineto.nesting import _by_levels, _one_by_one
 
     draw, rows = np.random.default_rng(seed), list[tuple[int, int]]()
 

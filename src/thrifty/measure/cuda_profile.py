@@ -22,8 +22,8 @@ import torch
 import thrifty.measure  # its settings quieten the profiler
 from thrifty.errors import BadValue
 from thrifty.measure.traced import TraceProfile, profile_of
-from thrifty.timeline.kineto import read_kineto
-from thrifty.timeline.kineto_links import MODULE_RANGE
+from thrifty.timeline.kineto.links import MODULE_RANGE
+from thrifty.timeline.kineto.reading import read_kineto
 
 DEVICES: Final = ("cpu", "cuda")
 assert thrifty.measure is not None

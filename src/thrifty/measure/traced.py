@@ -10,8 +10,8 @@ from typing import Any, Final
 import numpy as np
 
 from thrifty.measure.trace_classes import FRAMEWORK, class_of
-from thrifty.timeline.kineto import KinetoTrace, read_kineto
-from thrifty.timeline.kineto_breakdown import Breakdown, Stream, break_down
+from thrifty.timeline.kineto.breakdowns import Breakdown, Stream, break_down
+from thrifty.timeline.kineto.reading import KinetoTrace, read_kineto
 
 IDLE: Final = "idle"
 OUTSIDE: Final = "(no module)"

@@ -1,7 +1,7 @@
 """A trace file, a few MiB at a time: finds the list of events inside the JSON and hands over its records as they become whole.
 
 Memory holds one block of the file and the columns. Records are parsed by the C scanner of Python's json, one by one from inside the block; where Numba
-is installed, `kineto_compiled` takes the usual ones straight from the bytes, about ten times as fast, and leaves the rest to this.
+is installed, `compiled` takes the usual ones straight from the bytes, about ten times as fast, and leaves the rest to this.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from thrifty.timeline.kineto_columns import Collector, Faulty
+from thrifty.timeline.kineto.columns import Collector, Faulty
 
 BLOCK_BYTES: Final = 4 << 20
 LONGEST_BYTES: Final = 256 << 20

@@ -1,4 +1,4 @@
-"""The compiled pass over a trace's bytes; imported only where Numba is installed. `kineto_compiled` says what it reads and what it leaves.
+"""The compiled pass over a trace's bytes; imported only where Numba is installed. `compiled` says what it reads and what it leaves.
 
 Every function returns a position in the window, or -1 where it leaves the record to the general reader.
 """

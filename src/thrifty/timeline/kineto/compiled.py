@@ -1,7 +1,7 @@
-"""Takes the usual records of a trace straight from its bytes: one compiled pass (`kineto_scan`), no Python object per event.
+"""Takes the usual records of a trace straight from its bytes: one compiled pass (`scanning`), no Python object per event.
 
 It knows complete events (X) whose times, process and thread are plain numbers and whose name and category have no escapes, launch arrows (s, f), and
-the kinds that hold no work. At any other record it stops, and `kineto_stream` reads that one: names of threads (M), pairs (B, E), strings for
+the kinds that hold no work. At any other record it stops, and `streaming` reads that one: names of threads (M), pairs (B, E), strings for
 numbers, whatever is wrong. Both give the same columns. What is skipped (an argument that no column holds) is not checked for being JSON.
 """
 
@@ -11,16 +11,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from thrifty.timeline.kineto_columns import Collector
-from thrifty.timeline.kineto_stream import Batch, NotJson, Source
+from thrifty.timeline.kineto.columns import Collector
+from thrifty.timeline.kineto.streaming import Batch, NotJson, Source
 
 MOST_ROWS: Final = 16384
 
 
 def compiled_batches() -> Batch | None:
-    """A reader of batches for `kineto_stream.read_through`; None without Numba."""
+    """A reader of batches for `streaming.read_through`; None without Numba."""
     try:
-        from thrifty.timeline import kineto_scan as at
+        from thrifty.timeline.kineto import scanning as at
     except ImportError:
         return None
     known: dict[int, int] = {}  # hash of a string's bytes → its place in the pool

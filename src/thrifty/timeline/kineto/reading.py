@@ -1,7 +1,7 @@
 """Reads the traces of torch.profiler, and any Chrome trace of complete events, into columns.
 
 A trace of a real run holds millions of events; as Python objects they take five to ten times the size of the file. Here the file goes by in blocks and
-only numbers stay: about 70 bytes an event, a tenth to a fifth of its JSON. `kineto_nesting` then tells which event ran inside which, `kineto_links`
+only numbers stay: about 70 bytes an event, a tenth to a fifth of its JSON. `nesting` then tells which event ran inside which, `links`
 which operator launched which kernel.
 
 Not read: memory events, samples of call stacks, counters, and async work (phases b and e), which no stream runs.
@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from thrifty.errors import BadFile
-from thrifty.timeline.kineto_columns import EVENT, FLOW, Collector, Faulty, Lane
-from thrifty.timeline.kineto_compiled import compiled_batches
-from thrifty.timeline.kineto_stream import BLOCK_BYTES, Cut, NotJson, Source, read_through
+from thrifty.timeline.kineto.columns import EVENT, FLOW, Collector, Faulty, Lane
+from thrifty.timeline.kineto.compiled import compiled_batches
+from thrifty.timeline.kineto.streaming import BLOCK_BYTES, Cut, NotJson, Source, read_through
 
 WORTH_COMPILING_BYTES: Final = 4 << 20
 """Of the file; a smaller one is read before Numba is loaded."""
@@ -31,8 +31,8 @@ WORTH_COMPILING_BYTES: Final = 4 << 20
 class KinetoTrace:
     """All work of a trace, in the order of the file.
 
-    events    : (E,) of `kineto_columns.EVENT`
-    flows     : (F,) of `kineto_columns.FLOW`: arrows from launches to the work that they started
+    events    : (E,) of `columns.EVENT`
+    flows     : (F,) of `columns.FLOW`: arrows from launches to the work that they started
     strings   : what `name` and `category` index
     lanes     : what `lane` indexes
     origin_ns : the earliest event's time in the file, from which all times here count

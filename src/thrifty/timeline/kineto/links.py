@@ -15,8 +15,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from thrifty.timeline.kineto import KinetoTrace
-from thrifty.timeline.kineto_nesting import Ints, Nesting, nest
+from thrifty.timeline.kineto.nesting import Ints, Nesting, nest
+from thrifty.timeline.kineto.reading import KinetoTrace
 
 OPERATORS: Final = ("cpu_op", "operator")
 LAUNCHES: Final = ("cuda_runtime", "cuda_driver", "runtime", "hip_runtime", "xpu_runtime", "mtia_runtime", "privateuse1_runtime", "privateuse1_driver")

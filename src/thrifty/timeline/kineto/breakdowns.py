@@ -9,9 +9,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from thrifty.timeline.kineto import KinetoTrace
-from thrifty.timeline.kineto_links import COPIES, Links, link
-from thrifty.timeline.kineto_nesting import Ints
+from thrifty.timeline.kineto.links import COPIES, Links, link
+from thrifty.timeline.kineto.nesting import Ints
+from thrifty.timeline.kineto.reading import KinetoTrace
 
 UNKNOWN: Final = "unknown"
 
