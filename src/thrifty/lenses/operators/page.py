@@ -63,10 +63,10 @@ def brief_of(finding: OperatorsFinding) -> list[Block]:
 
 
 def group_table(groups: Sequence[Group], way: str, caption: str) -> Table:
-    """Groups as rows; the device's columns only where there is one."""
+    """Groups as rows; the device's columns where there is one, else how often their operators run."""
     priced = any(group.time_s is not None for group in groups)
     columns = [
-        Column(key="name", title=TITLES[way]), Column(key="calls", title="Calls", truth="given", style="integer"),
+        Column(key="name", title=TITLES[way]), *([] if priced else [Column(key="calls", title="Calls", truth="given", style="integer")]),
         Column(key="flops", title="Matrix", unit="FLOP", truth="given"), Column(key="bytes", title="Moved", unit="B", truth="given"),
     ]  # fmt: skip
     if priced:
@@ -78,7 +78,7 @@ def group_table(groups: Sequence[Group], way: str, caption: str) -> Table:
         columns.append(Column(key="share", title="Share of FLOPs", truth="given", style="percent"))
     rows: list[list[Cell]] = []
     for group in groups[:LONGEST]:
-        row: list[Cell] = [group.name, group.calls, group.flops_matrix, group.bytes_moved]
+        row: list[Cell] = [group.name, *([] if priced else [group.calls]), group.flops_matrix, group.bytes_moved]
         row += [group.time_s, group.share, group.energy_j, group.carbon_gco2e] if priced else [group.flops_share]
         rows.append(row)
     return Table(columns=columns, rows=rows, caption=caption)
@@ -138,34 +138,39 @@ def attention(finding: OperatorsFinding) -> Section | None:
 
 
 def stages(finding: OperatorsFinding) -> Section | None:
-    """Each stage once: repeats, work per byte, what it is like."""
+    """Each stage once: what it does and what it is like; its work per byte and the scores of its attention."""
     priced = finding.subject.device is not None
+    name = Column(key="name", title="Stage")
     columns = [
-        Column(key="name", title="Stage"), Column(key="repeats", title="Repeats", truth="given", style="integer"),
+        name, Column(key="repeats", title="Repeats", truth="given", style="integer"),
         Column(key="parameters", title="Parameters", truth="given", style="si"), Column(key="flops", title="FLOPs once", unit="FLOP", truth="given"),
-        Column(key="cap", title="AI cap", unit="FLOP/B", truth="given", meaning="over bytes of parameters"),
-        Column(key="alg", title="AI alg", unit="FLOP/B", truth="given", meaning="over algorithmic bytes"),
-        Column(key="dram", title="AI dram", unit="FLOP/B", truth="modelled", meaning="over bytes that leave the last cache"),
-        Column(key="scores", title="Largest scores", unit="B", truth="given", meaning="of one call, all heads"),
-    ]
+    ]  # fmt: skip
     if priced:
         columns += [
             Column(key="time_s", title="Time in all", unit="s", truth="modelled"), Column(key="like", title="Like an LLM's"),
             Column(key="flip", title="Flips at batch"),
         ]  # fmt: skip
     rows: list[list[Cell]] = []
+    bytes_: list[list[Cell]] = []
     for stage in finding.stages:
-        each = stage.intensity
-        row: list[Cell] = [
-            stage.stage.name, stage.stage.repeat, stage.parameters, stage.flops_matrix, each.capacity, each.algorithmic, each.dram,
-            stage.similarity.largest_bytes or None,
-        ]  # fmt: skip
+        each, found = stage.intensity, stage.verdict
+        row: list[Cell] = [stage.stage.name, stage.stage.repeat, stage.parameters, stage.flops_matrix]
         if priced:
-            found = stage.verdict
-            flip = str(found.flip_batch) if found and found.flip_batch else "never"
+            flip = str(found.flip_batch) if found and found.flip_batch else "never" if found and found.ai_limit else None
             row += [stage.group.time_s, found.likeness.removesuffix("-like") if found else None, flip]
         rows.append(row)
-    return Section("Stages", [Table(columns=columns, rows=rows, caption="Every stage, once over")], id="stages")
+        bytes_.append([stage.stage.name, each.capacity, each.algorithmic, each.dram, stage.similarity.largest_bytes or None])
+    intensities = (
+        name, Column(key="cap", title="AI cap", unit="FLOP/B", truth="given", meaning="over bytes of parameters"),
+        Column(key="alg", title="AI alg", unit="FLOP/B", truth="given", meaning="over algorithmic bytes"),
+        Column(key="dram", title="AI dram", unit="FLOP/B", truth="modelled", meaning="over bytes that leave the last cache"),
+        Column(key="scores", title="Largest scores", unit="B", truth="given", meaning="of one call of attention, all heads"),
+    )  # fmt: skip
+    blocks = [
+        Table(columns=columns, rows=rows, caption="Every stage, and what it is like"),
+        Table(columns=intensities, rows=bytes_, caption="Work per byte, three ways, and the scores of attention"),
+    ]
+    return Section("Stages", blocks, id="stages")
 
 
 def sequences(finding: OperatorsFinding) -> Section | None:

@@ -16,7 +16,7 @@ from thrifty.workload import Axes, Kind, OperatorTable
 
 WAYS: Final = ("class", "operator", "module", "stage", "attention")
 PROJECTIONS: Final = "projections"
-OUTSIDE: Final = "outside attention"
+OUTSIDE: Final = "all else"
 """Groups of --by attention: the products around attention that belong to its module, and all else."""
 
 
