@@ -93,6 +93,17 @@ def test_scores_are_held_while_they_are_needed() -> None:
     assert (eager.live_bytes()[softmax] > own).all()
 
 
+def test_formula_a_softmax_in_fp32_moves_four_bytes_a_score() -> None:
+    work = load("vit-b", format="fp16")
+    narrow, wide = (in_form(work.table, form) for form in ("eager", "eager-fp32"))
+    scores = 12 * 12 * 197 * 197
+    for name in ("bytes_read", "bytes_written"):
+        assert wide.totals()[name] - narrow.totals()[name] == 2 * scores
+    assert wide.totals()["flops_matrix"] == narrow.totals()["flops_matrix"]
+    exact = load("vit-b", format="fp32").table
+    assert in_form(exact, "eager").totals() == in_form(exact, "eager-fp32").totals()
+
+
 def test_another_form_is_refused() -> None:
-    with pytest.raises(BadValue, match=r"^attention='flash' is none of eager, fused\. Choose one of them\.$"):
+    with pytest.raises(BadValue, match=r"^attention='flash' is none of eager, eager-fp32, fused\. Choose one of them\.$"):
         in_form(load("bert-base").table, "flash")

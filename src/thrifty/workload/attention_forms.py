@@ -9,7 +9,9 @@ FLOPs stay, so the two tables differ in bytes, launches and memory. Spelled out,
 
 and in backward dV = Pᵀ dO, dP = dO Vᵀ, dS from dP and P, dQ = dS K, dK = dSᵀ Q.
 
-What it does not know: dropout, and softmax in a wider format than the scores (some models ask for it; capture those spelled out to see it).
+Some implementations cast the scores to fp32 for their softmax; in form "eager-fp32" that kernel reads and writes four bytes a score, casts included.
+
+What it does not know: dropout.
 """
 
 from __future__ import annotations
@@ -26,17 +28,18 @@ from thrifty.workload.counts import attention_counts, softmax_flops
 from thrifty.workload.rewriting import Access, Rewriting
 from thrifty.workload.table import Kind, OperatorTable, Phase
 
-Form = Literal["eager", "fused"]
-FORMS: Final = ("eager", "fused")
+Form = Literal["eager", "eager-fp32", "fused"]
+FORMS: Final = ("eager", "eager-fp32", "fused")
+_FP32_BYTES: Final = 4
 _SHAPE: Final = ("batch", "heads", "kv_heads", "seq_q", "seq_k", "head_dim", "value_dim")
 _NOTHING: Final = {"flops_matrix": 0, "flops_vector": 0, "flops_skipped": 0, "flops_recomputed": 0, "bytes_staged": 0, "launches": 1, "views": 0, "calls": 0}
 
 
 def in_form(table: OperatorTable, form: str) -> OperatorTable:
-    """`table` with every attention "eager" (spelled out) or "fused". Raises BadValue for another form."""
+    """`table` with every attention "eager" (spelled out), "eager-fp32" (its softmax in fp32) or "fused". Raises BadValue for another form."""
     if form not in FORMS:
         raise BadValue(f"attention='{form}' is none of {', '.join(FORMS)}. Choose one of them.")
-    return spelled_out(table) if form == "eager" else fused(table)
+    return fused(table) if form == "fused" else spelled_out(table, wide=form == "eager-fp32")
 
 
 def is_fused(rows: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
@@ -44,8 +47,8 @@ def is_fused(rows: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     return np.asarray((rows["kind"] == Kind.ATTENTION) & (rows["m"] == 0))
 
 
-def spelled_out(table: OperatorTable) -> OperatorTable:
-    """Every fused attention as three kernels forward and five backward; itself where there is none."""
+def spelled_out(table: OperatorTable, *, wide: bool = False) -> OperatorTable:
+    """Every fused attention as three kernels forward and five backward; itself where there is none. wide: the forward softmax is in fp32."""
     chosen = is_fused(table.rows)
     if not chosen.any():
         return table
@@ -55,7 +58,7 @@ def spelled_out(table: OperatorTable) -> OperatorTable:
         if table.rows["phase"][row] == Phase.BACKWARD:
             _spell_backward(made, row)
         else:
-            _spell_forward(made, row)
+            _spell_forward(made, row, wide=wide)
     return made.build()
 
 
@@ -67,7 +70,7 @@ def _sizes(made: Rewriting, index: int) -> tuple[list[int], int, int]:
     return shape, scores, int(scores * get_format(made.table.formats[int(row["format"])]).bytes_per_number)
 
 
-def _spell_forward(made: Rewriting, index: int) -> None:
+def _spell_forward(made: Rewriting, index: int, *, wide: bool) -> None:
     (batch, heads, kv_heads, q, k, width, value), scores, held = _sizes(made, index)
     row, first = made.table.rows[index], int(made.start[index])
     masked = int(row["flops_vector"]) > attention_counts(batch, q, k, heads, width, value).flops_vector
@@ -79,7 +82,8 @@ def _spell_forward(made: Rewriting, index: int) -> None:
         **{**_NOTHING, **product, "flops_matrix": 2 * scores * width, "flops_vector": scores * (1 + masked), "views": row["views"], "calls": row["calls"]},
     )  # fmt: skip
     softmax = {"batch": 1, "m": batch * heads * q, "n": k, "k": 0, "flops_vector": softmax_flops(batch * heads * q, k)}
-    made.write(first + 1, "attention.softmax", [(s, held)], [(p, held)], **{**_NOTHING, **softmax})
+    through = max(held, scores * _FP32_BYTES) if wide else held
+    made.write(first + 1, "attention.softmax", [(s, through)], [(p, through)], **{**_NOTHING, **softmax})
     mix = {"batch": batch * heads, "m": q, "n": value, "k": k, "flops_matrix": 2 * scores * value}
     made.write(first + 2, "attention.mix", [(p, held), *after], made.writes(index)[:1], **{**_NOTHING, **mix})
 

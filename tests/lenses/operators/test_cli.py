@@ -139,7 +139,7 @@ def test_every_way_to_group_adds_up(way: str) -> None:
         (("show", "sd-1.5-unet", "--set", "latent"), BadValue, "'latent' sets no size. Write it as name=value, e.g. --set latent=64."),
         (("show", "sd-1.5-unet", "--set", "side=64"), BadValue, "'sd-1.5-unet' has no symbol 'side'. Choose from: batch, latent, text, image."),
         (("show", "sd-1.5-unet", "--by", "colour"), BadValue, "by='colour' is none of class, operator, module, stage, attention. Choose one of them."),
-        (("show", "sd-1.5-unet", "--attention", "flash"), BadValue, "attention='flash' is none of eager, fused. Choose one of them."),
+        (("show", "sd-1.5-unet", "--attention", "flash"), BadValue, "attention='flash' is none of eager, eager-fp32, fused. Choose one of them."),
         (("show", "sd-1.5-unet", "--depth", "0"), BadValue, "depth=0 is below 1. Choose a whole number from 1 up."),
         (("show", "sd-1.5", "--captured"), BadValue,
          "'sd-1.5' is a pipeline; its stages are captured one by one. Name one of them, e.g. sd-1.5-text."),

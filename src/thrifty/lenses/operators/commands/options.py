@@ -24,7 +24,7 @@ Sizes = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=N", help
 Preset = Annotated[str | None, typer.Option(metavar="NAME", help="tiny, small or paper. [default: paper]")]
 Phase = Annotated[str | None, typer.Option("--phase", help=f"One of {', '.join(PHASES)}.")]
 Format = Annotated[str | None, typer.Option("--format", metavar="FORMAT", help="Number format. [default: as published]")]
-Attention = Annotated[str | None, typer.Option(metavar="FORM", help=f"{' or '.join(FORMS)}. [default: as the workload has it]")]
+Attention = Annotated[str | None, typer.Option(metavar="FORM", help=f"{', '.join(FORMS[:-1])} or {FORMS[-1]}. [default: as the workload has it]")]
 Where = Annotated[str | None, typer.Option(metavar="SITE", help="The place whose grid counts. [default: world]")]
 Captured = Annotated[bool, typer.Option("--captured", help="Record the torch module instead of the family's table.")]
 DEVICE: Final = "a100-80gb"

@@ -26,13 +26,15 @@ TODAY: Final[dict[str, Family]] = dict.fromkeys(("sdxl", "sd-2.1", "modelscope",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteRow:
-    """One system on a device, once in each form of attention. likeness: by stage, of the fused form."""
+    """One system on a device, once in each form of attention. wide_s: time with attention's softmax in fp32, as some code bases spell it out; likeness:
+    by stage, of the fused form."""
 
     name: str
     family: Family
     subject: Subject
     eager: tuple[Group, ...]
     fused: tuple[Group, ...]
+    wide_s: float
     by_attention: tuple[Group, ...]
     intensity: Intensity
     likeness: dict[str, Verdict]
@@ -53,6 +55,11 @@ class SuiteRow:
         return self.eager_s / self.fused_s
 
     @property
+    def wide_gain(self) -> float:
+        """The same against a softmax in fp32."""
+        return self.wide_s / self.fused_s
+
+    @property
     def attention_gain(self) -> float:
         """The same of core attention alone."""
         before, after = (self.seconds(groups, "attention") for groups in (self.eager, self.fused))
@@ -71,6 +78,7 @@ class SuiteRow:
         return {
             "name": self.name, "family": self.family, "parameters": work.parameters, "point": dict(work.point), "format": work.format,
             "flops": sum(group.flops_matrix for group in self.fused), "eager_s": self.eager_s, "fused_s": self.fused_s, "gain": self.gain,
+            "gain_over_fp32_softmax": self.wide_gain,
             "attention_gain": self.attention_gain, "energy_j": sum(group.energy_j or 0.0 for group in self.fused),
             "carbon_gco2e": sum(group.carbon_gco2e or 0.0 for group in self.fused), "shares_eager": {g.name: g.share for g in self.eager},
             "shares_fused": {g.name: g.share for g in self.fused}, "attention": {g.name: g.to_dict() for g in self.by_attention},
@@ -83,9 +91,10 @@ def see(name: str, family: Family, device: Device, format_name: str | None = "fp
     """One system. Everything in one 16-bit format, as the paper ran it."""
     subject = find_subject(name, format=format_name).on(device)
     eager, fused = subject.in_form("eager"), subject.in_form("fused")
-    table = fused.workload.table
+    table, wide = fused.workload.table, subject.in_form("eager-fp32").priced
+    assert wide is not None
     return SuiteRow(
-        name=name, family=family, subject=fused, eager=breakdown(eager), fused=breakdown(fused), by_attention=breakdown(fused, "attention"),
+        name=name, family=family, subject=fused, eager=breakdown(eager), fused=breakdown(fused), wide_s=wide.time_s, by_attention=breakdown(fused, "attention"),
         intensity=intensity(table, device, fused.workload.format),
         likeness={stage.name: verdict(work, device, flip=False) for stage, work in subject.stages}, histogram=histogram(table),
         neighbour_ratio=neighbour_ratio(table),
