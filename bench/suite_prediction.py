@@ -24,9 +24,10 @@ errors = [abs(row.time_error) for row in rows]
 overheads = [row.run_overhead for row in rows]
 median, overhead = statistics.median(errors), statistics.median(overheads)
 report(
-    "suite predicted within 15 % (median), instrumented runs <= 1.15 x plain", len(rows) >= 10 and median <= 0.15 and overhead <= 1.15,
+    "suite predicted within 15 % (median), every instrumented run <= 1.15 x plain", len(rows) >= 10 and median <= 0.15 and max(overheads) <= 1.15,
     {
         "presets": len(rows), "median_time_error": median, "worst_time_error": max(errors), "median_run_overhead": overhead,
+        "worst_run_overhead": max(overheads),
         "rows": {row.workload: {"measured_s": row.measured_s, "error": row.time_error, "run_overhead": row.run_overhead} for row in rows},
     },
     "torch", "diffusers", "transformers",

@@ -3,7 +3,8 @@
 Data flows in this order: `columns` takes from an operator table what a price needs; `defaults` and `facts` read the efficiencies and constants that
 the catalogue states with their origin; `roofline` prices from a data sheet, `sustained` from a calibration; `energy` turns time, FLOPs
 and bytes into joules, `memory` says what is held at the fullest moment, `carbon` what is emitted in making and running; `priced` puts
-it all together. `sweeps` evaluates millions of points of a workload's symbols on many devices without making a table again.
+it all together. `sweeps` evaluates millions of points of a workload's symbols on many devices without making a table again, `staged` those of
+pipelines, stage by stage.
 
 What it does not know: several devices (plans come later), overlap of operators on one device, clocks that drop when a chip is hot.
 """

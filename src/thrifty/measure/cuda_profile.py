@@ -59,6 +59,14 @@ def module_ranges(module: torch.nn.Module) -> Iterator[None]:
             open_ranges.pop().__exit__(None, None, None)
 
 
+def check_profiled(device: str) -> None:
+    """Raise BadValue for a device that cannot be profiled: none of `DEVICES`, or "cuda" where torch finds none."""
+    if device not in DEVICES:
+        raise BadValue(f"device='{device}' cannot be profiled here. Choose cuda or cpu.")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise BadValue("device='cuda' needs a CUDA device, and torch finds none. Choose device='cpu'.")
+
+
 def profile_cuda(
     call: Callable[[], object], module: torch.nn.Module, *, device: str = "cuda", warmup: int = 1, repeat: int = 1, keep: str | Path | None = None
 ) -> TraceProfile:  # fmt: skip
@@ -69,10 +77,7 @@ def profile_cuda(
     keep   : where to leave the trace, for a viewer; a temporary file otherwise
     Raises BadValue where there is no such device, BadFile where the profiler wrote nothing that can be read; whatever `call` raises passes through.
     """
-    if device not in DEVICES:
-        raise BadValue(f"device='{device}' cannot be profiled here. Choose cuda or cpu.")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise BadValue("device='cuda' needs a CUDA device, and torch finds none. Choose device='cpu'.")
+    check_profiled(device)
     if repeat < 1 or warmup < 0:
         raise BadValue(f"repeat={repeat}, warmup={warmup}: there is nothing to profile. Choose repeat of 1 or more, warmup of 0 or more.")
     activities = [torch.profiler.ProfilerActivity.CPU]

@@ -2,7 +2,8 @@
 
 Data flows in this order: `table` holds rows and storages, `builder` makes them, `counts` says what operators cost; `families` build tables from shapes,
 `tracing` records them from torch modules that `building` makes; `model` is the Workload, `points` moves it to other sizes and `scaling` knows its
-counts at any size; `entry` is a sheet of the catalogue and `library` finds workloads by name.
+counts at any size; `entry` is a sheet of the catalogue, `entries` finds models and `pipelines` puts them together as stages that repeat; `library` finds
+all of them by name. `attention_forms` spells attention out or fuses it in a finished table, by `rewriting` its rows; `feeds` say what a twin is fed.
 """
 
 from __future__ import annotations

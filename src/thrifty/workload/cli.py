@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +12,7 @@ from thrifty.printing import make_table, print_json, print_parts
 from thrifty.quantities import show as write
 from thrifty.workload.library import get_entry, load, names
 from thrifty.workload.model import PHASES, Workload, WorkPhase
+from thrifty.workload.points import read_sizes
 
 if TYPE_CHECKING:
     pass
@@ -73,7 +74,7 @@ def trace(
     as_json: Json = False,
 ) -> None:
     """Count every operator of one step: FLOPs, bytes, peak memory, by kind."""
-    workload = _traced(name, phase, _sizes(sizes or []), number_format, capture, recompute)
+    workload = _traced(name, phase, read_sizes(sizes or []), number_format, capture, recompute)
     table = workload.table
     said: dict[str, Any] = {
         "workload": workload.name, "phase": workload.phase, "format": workload.format, "point": dict(workload.point), "origin": workload.origin,
@@ -113,28 +114,11 @@ def _traced(name: str, phase: str | None, point: Mapping[str, Any], number_forma
         return load(name, phase=chosen, format=number_format, recompute=recompute, **point)
     if recompute:
         raise BadValue("--recompute is a choice of the family, and --capture records the torch module as it is. Leave one of them out.")
-    from thrifty.workload.building import TorchSource, load_any, names_something_to_build, torch_source
+    from thrifty.workload.building import load_any, names_something_to_build, recorded_twin
 
     if names_something_to_build(name) and not name.endswith(".toml"):
         return load_any(name).at(phase=chosen, format=number_format, **point)
-    family = load(name)
-    from dataclasses import replace
-
-    source = torch_source(get_entry(name))
-    made = replace(family, source=source).at(phase=chosen, format=number_format, **point)
-    where = source.where if isinstance(source, TorchSource) else "cpu"
-    return replace(made, origin=f"captured on {where} tensors", notes=(*made.notes, *source.notes))
-
-
-def _sizes(given: Sequence[str]) -> dict[str, str]:
-    """`batch=1` and its like; what the values must be, the workload's symbols know."""
-    point = {}
-    for text in given:
-        key, equals, value = text.partition("=")
-        if not (equals and key.strip() and value.strip()):
-            raise BadValue(f"'{text}' sets no size. Write it as name=value, e.g. --set batch=1.")
-        point[key.strip()] = value.strip()
-    return point
+    return recorded_twin(load(name), get_entry(name), phase=chosen, format=number_format, **point)
 
 
 def _summary(workload: Workload) -> dict[str, Any]:

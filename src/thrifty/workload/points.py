@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from thrifty.errors import BadValue
@@ -35,6 +35,17 @@ def _size(symbol: Symbol, given: Mapping[str, object]) -> int:
     if symbol.alias is not None and symbol.alias[0] in given:
         return symbol.from_alias(given[symbol.alias[0]])
     return symbol.default
+
+
+def read_sizes(given: Iterable[str]) -> dict[str, str]:
+    """`batch=1` and its like, as a command line gives them; what the values must be, the workload's symbols know. Raises BadValue for another text."""
+    point = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not (equals and key.strip() and value.strip()):
+            raise BadValue(f"'{text}' sets no size. Write it as name=value, e.g. --set batch=1.")
+        point[key.strip()] = value.strip()
+    return point
 
 
 def make_workload(like: Workload, phase: WorkPhase, format_name: str, given: Mapping[str, object]) -> Workload:

@@ -149,7 +149,9 @@ class Polynomials:
     @classmethod
     def of(cls, workload: Workload) -> Polynomials:
         """Raises BadValue for a workload that was captured at one point only."""
-        if hasattr(workload.source, "segments"):
+        from thrifty.workload.pipelines import Pipeline
+
+        if isinstance(workload.source, Pipeline):
             raise BadValue(f"'{workload.name}' is a pipeline, whose stages have polynomials each. Ask its source for totals, or sweep it.")
         if workload.source is None:
             raise BadValue(f"'{workload.name}' was captured at one point only, so nothing is known of other sizes. Load it by name.")

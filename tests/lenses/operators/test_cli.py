@@ -136,7 +136,7 @@ def test_every_way_to_group_adds_up(way: str) -> None:
          "stage 'unet' of 'sd-1.5', latent: image=500 is no multiple of 8. Choose 496 or 504."),
         (("show", "unet3d", "--set", "frames=0"), BadValue, "frames=0 is below 1. Choose a whole number from 1 up."),
         (("show", "sd-1.5-upscaler"), UnknownName, "'sd-1.5' has no stage 'upscaler'. Choose from: text, unet, vae-decoder."),
-        (("show", "sd-1.5-unet", "--set", "latent"), BadValue, "'latent' sets no size. Write it as name=value, e.g. --set latent=64."),
+        (("show", "sd-1.5-unet", "--set", "latent"), BadValue, "'latent' sets no size. Write it as name=value, e.g. --set batch=1."),
         (("show", "sd-1.5-unet", "--set", "side=64"), BadValue, "'sd-1.5-unet' has no symbol 'side'. Choose from: batch, latent, text, image."),
         (("show", "sd-1.5-unet", "--by", "colour"), BadValue, "by='colour' is none of class, operator, module, stage, attention. Choose one of them."),
         (("show", "sd-1.5-unet", "--attention", "flash"), BadValue, "attention='flash' is none of eager, eager-fp32, fused. Choose one of them."),
@@ -149,6 +149,7 @@ def test_every_way_to_group_adds_up(way: str) -> None:
          "'sd-1.5-unet' has no temporal attention to compare. Name a video model that has both, e.g. unet3d."),
         (("map", "sd-1.5-unet", "--down", "batch=x"), BadValue, "'batch=x' is no range of sizes. Write name=a,b,c in whole numbers, e.g. latent=32,64,128."),
         (("cache", "--staging", "foo"), BadValue, "staging='foo' is none of shared, direct. Choose one of them."),
+        (("kernels", "sd-1.5", "--device", "foo"), BadValue, "device='foo' cannot be profiled here. Choose cuda or cpu."),
         (("measure", "sd-1.5", "--seconds", "0"), BadValue, "seconds=0.0 is not between 0 and 600. Choose e.g. 1.5."),
     ],
 )  # fmt: skip

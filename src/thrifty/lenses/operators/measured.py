@@ -104,17 +104,16 @@ def profile_kernels(
     """
     import torch
 
-    from thrifty.measure import profile_cuda
+    from thrifty.measure.cuda_profile import check_profiled, profile_cuda
     from thrifty.workload.building import blueprint_of, build_module, make_inputs
     from thrifty.workload.building.modules import quiet
 
     tell = progress or (lambda what, share: None)
+    check_profiled(device)
     found = {}
     for place, (stage, work) in enumerate(subject.stages):
         tell(f"running: {work.name}", place / len(subject.stages))
         blueprint = blueprint_of(_buildable(work))
-        if device == "cuda" and not torch.cuda.is_available():
-            raise BadValue("device='cuda' needs a CUDA device, and torch finds none. Choose device='cpu'.")
         module = build_module(blueprint, device=device, format="fp32" if device == "cpu" else work.format)
         inputs = make_inputs(module, blueprint, work.phase, work.point, device=device)
 

@@ -14,7 +14,6 @@ from thrifty.workload import Stage, Workload, WorkPhase, load
 from thrifty.workload.attention_forms import in_form
 from thrifty.workload.entries import entry_names, find_entry, stem_of
 from thrifty.workload.entry import Entry
-from thrifty.workload.library import get_pipeline, pipeline_names
 from thrifty.workload.pipelines import Pipeline, PipelineSheet, PlannedStage
 
 PROMPT: Final = 2048
@@ -104,15 +103,12 @@ def find_subject(
 
 def _captured(work: Workload, name: str) -> Workload:
     """The same point, recorded from the torch twin. Raises BadValue for a pipeline, whose stages are captured one by one."""
-    from thrifty.workload.building import torch_source
+    from thrifty.workload.building import recorded_twin
 
     if isinstance(work.source, Pipeline):
         raise BadValue(f"'{name}' is a pipeline; its stages are captured one by one. Name one of them, e.g. {name}-{work.source.sheet.stages[0].name}.")
-    entry = find_entry(name)
-    if entry is None:
-        return work
-    source = torch_source(entry)
-    return replace(work, source=source, origin="captured by torch").at(phase=work.phase, format=work.format, **work.point)
+    entry = find_entry(work.name)
+    return work if entry is None else recorded_twin(work, entry)  # a module of the user's own was recorded as it was loaded
 
 
 def _generation(entry: Entry, name: str) -> Pipeline:
@@ -130,13 +126,3 @@ def _generation(entry: Entry, name: str) -> Pipeline:
         ),
     )  # fmt: skip
     return Pipeline(sheet)
-
-
-def suite_names() -> tuple[str, ...]:
-    """Every pipeline of the catalogue."""
-    return pipeline_names()
-
-
-def pipeline_of(name: str) -> Pipeline:
-    """The pipeline of that name. Raises UnknownName."""
-    return get_pipeline(name)

@@ -12,12 +12,12 @@ of a recommender (give those as a callable with inputs), and dropout, which is l
 
 from thrifty.workload.building.blueprint import Blueprint, blueprint_of
 from thrifty.workload.building.inputs import loss_for, make_inputs
-from thrifty.workload.building.loading import load_any, names_something_to_build, torch_source
+from thrifty.workload.building.loading import load_any, names_something_to_build, recorded_twin, torch_source
 from thrifty.workload.building.modules import build_module, set_mode
 from thrifty.workload.building.runnable import Runnable, make_runnable
 from thrifty.workload.building.sources import CallableSource, TorchSource
 
 __all__ = [
     "Blueprint", "CallableSource", "Runnable", "TorchSource", "blueprint_of", "build_module", "load_any", "loss_for", "make_inputs", "make_runnable",
-    "names_something_to_build", "set_mode", "torch_source",
+    "names_something_to_build", "recorded_twin", "set_mode", "torch_source",
 ]  # fmt: skip

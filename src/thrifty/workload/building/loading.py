@@ -32,6 +32,16 @@ def torch_source(what: Entry | Blueprint | str | Path) -> TorchSource | Callable
     return TorchSource(folder_blueprint(what))
 
 
+def recorded_twin(work: Workload, entry: Entry, *, phase: WorkPhase | None = None, format: str | None = None, **point: int) -> Workload:
+    """`work`, a model of the catalogue, recorded from its torch twin instead of its family's table, at the same point unless told otherwise.
+
+    Raises BadValue for an entry without a torch class, and what `Workload.at` and the twin's recording raise.
+    """
+    source = torch_source(entry)
+    made = replace(work, source=source).at(phase=phase, format=format, **point)
+    return replace(made, origin=f"captured on {source.where} tensors", notes=(*made.notes, *source.notes))
+
+
 def names_something_to_build(name: str) -> bool:
     """Whether `name` can only be a path or a callable, and no name of a catalogue."""
     return is_callable_name(name) or "/" in name or "\\" in name or Path(name).suffix.lower() in (".gguf", ".json", *PICKLES) or Path(name).is_dir()

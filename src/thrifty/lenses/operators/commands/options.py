@@ -14,6 +14,7 @@ from thrifty.hardware import load_site
 from thrifty.lenses.operators.subjects import Subject, find_subject
 from thrifty.workload.attention_forms import FORMS
 from thrifty.workload.model import PHASES
+from thrifty.workload.points import read_sizes
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Name = Annotated[
@@ -38,18 +39,7 @@ def subject_of(
     """What a command line names."""
     if phase is not None and phase not in PHASES:
         raise BadValue(f"phase='{phase}' is none of {', '.join(PHASES)}. Choose one of them.")
-    found = find_subject(name, sizes_of(sizes or ()), preset=preset, phase=phase, format=number_format, captured=captured)
+    found = find_subject(name, read_sizes(sizes or ()), preset=preset, phase=phase, format=number_format, captured=captured)
     if attention is not None:
         found = found.in_form(attention)
     return replace(found, device=load_device(on) if on is not None else None, site=load_site(site) if site is not None else None)
-
-
-def sizes_of(given: Sequence[str]) -> dict[str, str]:
-    """`latent=64` and its like; what the values must be, the workload's symbols know."""
-    point = {}
-    for text in given:
-        key, equals, value = text.partition("=")
-        if not (equals and key.strip() and value.strip()):
-            raise BadValue(f"'{text}' sets no size. Write it as name=value, e.g. --set latent=64.")
-        point[key.strip()] = value.strip()
-    return point

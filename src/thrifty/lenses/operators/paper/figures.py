@@ -86,6 +86,7 @@ def quality(rows: Sequence[SuiteRow]) -> Section | None:
             cells.append([row.name, work.parameters / 1e9, Number(value=fact.value, truth="literature", source=fact.source, style="plain"), energy])
     if len(cells) < 2:
         return None
+    remembered = ", ".join(name for name, fact in facts.items() if fact.read == "remembered") or "none"
     columns = (
         _NAME, Column(key="parameters", title="Parameters (1e9)", truth="given"), Column(key="fid", title="FID on COCO"),
         Column(key="energy_j", title="Energy an image", unit="J", truth="modelled"),
@@ -93,7 +94,7 @@ def quality(rows: Sequence[SuiteRow]) -> Section | None:
     chart = Chart(
         kind="scatter", title="Quality against energy", columns=columns, rows=cells, x="energy_j", y="fid", label="name", x_log=True,
         alt="Scatter of published FID on COCO, lower is better, against modelled energy an image, for the systems of the paper that state one.",
-        caption="FID as published (lower is better), energy modelled; text encoders and decoders included.",
+        caption=f"FID as published (lower is better; {remembered} from memory), energy modelled; text encoders and decoders included.",
     )  # fmt: skip
     return Section("Quality, size and energy", [chart], id="quality")
 
