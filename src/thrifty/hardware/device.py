@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from thrifty.errors import BadValue
@@ -197,10 +198,23 @@ class System:
     @property
     def devices(self) -> int:
         """How many devices the whole tree has."""
-        total = 1
-        for tier in self.tiers:
-            total *= tier.count
-        return total
+        return math.prod(tier.count for tier in self.tiers)
+
+    def sized(self, devices: int) -> System:
+        """The same system with `devices` of them: inner tiers are filled first, the last grows or shrinks to fit.
+
+        Raises BadValue for a number that fills an inner tier in part: 12 devices in nodes of 8.
+        """
+        if devices < 1:
+            raise BadValue(f"devices={devices} is below 1. Give the number of devices.")
+        tiers, left = [], devices
+        for tier in self.tiers[:-1]:
+            count = min(tier.count, left)
+            if left % count:
+                raise BadValue(f"{devices} devices do not fill the {tier.name} units of {self.name} ({tier.count} each). Choose a multiple of {tier.count}.")
+            tiers.append(replace(tier, count=count))
+            left //= count
+        return replace(self, tiers=(*tiers, replace(self.tiers[-1], count=left)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

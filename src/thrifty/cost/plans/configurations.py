@@ -1,0 +1,105 @@
+"""Many questions at once: columns of (workload, system, plan, batch), mixed as one likes, and columns of answers.
+
+Whatever occurs in many configurations is stated once and named by its index, so a million of them are four arrays of integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from thrifty.cost.plans.evaluation import Mode
+from thrifty.cost.plans.layers import Layers
+from thrifty.cost.plans.plan import Plan
+from thrifty.cost.plans.tasks import Task
+from thrifty.errors import BadValue
+from thrifty.hardware.device import System
+
+Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int32]
+_Thing = TypeVar("_Thing")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configurations:
+    """C questions. The arrays are (C,) indices into the tuples; batch_C: samples of one step over all devices."""
+
+    workloads: tuple[Layers, ...]
+    systems: tuple[System, ...]
+    plans: tuple[Plan, ...]
+    workload_C: Indices
+    system_C: Indices
+    plan_C: Indices
+    batch_C: npt.NDArray[np.int64]
+    task: Task = field(default_factory=Task)
+
+    def __post_init__(self) -> None:
+        for name, things in (("workload", self.workloads), ("system", self.systems), ("plan", self.plans)):
+            index = getattr(self, f"{name}_C")
+            if index.shape != self.batch_C.shape or index.ndim != 1:
+                raise BadValue(f"{name}_C has shape {index.shape}, and batch_C {self.batch_C.shape}. Give one-dimensional arrays of equal length.")
+            if len(index) and not (0 <= int(index.min()) and int(index.max()) < len(things)):
+                raise BadValue(f"{name}_C points beyond the {len(things)} {name}s. Give indices from 0 to {len(things) - 1}.")
+
+    def __len__(self) -> int:
+        return len(self.batch_C)
+
+    @classmethod
+    def of(cls, questions: Iterable[tuple[Layers, System, Plan, int]], task: Task | None = None) -> Configurations:
+        """From tuples of objects; the same object need only be stated once (it is told by identity)."""
+        workloads, systems, plans, batches = zip(*questions, strict=True)
+        (seen_w, index_w), (seen_s, index_s), (seen_p, index_p) = (_indexed(column) for column in (workloads, systems, plans))
+        return cls(
+            workloads=seen_w, systems=seen_s, plans=seen_p, workload_C=index_w, system_C=index_s, plan_C=index_p,
+            batch_C=np.array(batches, dtype=np.int64), task=task or Task(),
+        )  # fmt: skip
+
+    @classmethod
+    def product(
+        cls, workloads: Sequence[Layers], systems: Sequence[System], plans: Sequence[Plan], batches: Sequence[int], task: Task | None = None
+    ) -> Configurations:  # fmt: skip
+        """Every combination, the last axis (batch) running fastest."""
+        grid = np.indices((len(workloads), len(systems), len(plans), len(batches)), dtype=np.int32).reshape(4, -1)
+        return cls(
+            workloads=tuple(workloads), systems=tuple(systems), plans=tuple(plans), workload_C=grid[0], system_C=grid[1], plan_C=grid[2],
+            batch_C=np.asarray(batches, dtype=np.int64)[grid[3]], task=task or Task(),
+        )  # fmt: skip
+
+
+def _indexed(column: Sequence[_Thing]) -> tuple[tuple[_Thing, ...], Indices]:
+    """The different objects of a column, and where each stands among them."""
+    keys = np.fromiter(map(id, column), dtype=np.int64, count=len(column))
+    _, first, index = np.unique(keys, return_index=True, return_inverse=True)
+    return tuple(column[i] for i in first), index.astype(np.int32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluations:
+    """C answers. Where a plan breaks a rule, valid_C is False, numbers are NaN, and `reasons` says why by configuration's plan.
+
+    compute_s, communication_s : by kind of work, (C,) each; memory_bytes_C: of the fullest device
+    """
+
+    mode: Mode
+    configurations: Configurations
+    valid_C: npt.NDArray[np.bool_]
+    iteration_s_C: Floats
+    compute_s: dict[str, Floats]
+    communication_s: dict[str, Floats]
+    exposed_s_C: Floats
+    overlapped_s_C: Floats
+    memory_bytes_C: Floats
+    capacity_bytes_C: Floats
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def fits_C(self) -> npt.NDArray[np.bool_]:
+        return self.valid_C & (self.memory_bytes_C <= self.capacity_bytes_C)
+
+    @property
+    def throughput_per_s_C(self) -> Floats:
+        return np.asarray(self.configurations.batch_C / self.iteration_s_C)
