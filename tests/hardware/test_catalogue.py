@@ -12,8 +12,8 @@ import pytest
 from thrifty.hardware import Device, Fact, Site, System, catalogue_sources, device_names, load, load_site, load_system, site_names, system_names
 
 ISSUE_DEVICES = (
-    "v100-sxm2-32gb", "t4", "a100-40gb", "a100-80gb", "l4", "l40s", "h100-pcie", "h100-sxm5", "h200-sxm", "b200", "gb200", "rtx-3090", "rtx-4090",
-    "rtx-5090", "mi250x", "mi300x", "gaudi-2", "gaudi-3", "tpu-v3", "tpu-v4", "tpu-v5e", "tpu-v5p", "gc200", "jetson-agx-orin-64gb", "xeon-8380",
+    "v100-sxm2-16gb", "v100-sxm2-32gb", "t4", "a100-40gb", "a100-80gb", "l4", "l40s", "h100-pcie", "h100-sxm5", "h200-sxm", "b200", "gb200", "rtx-3090",
+    "rtx-4090", "rtx-5090", "mi250x", "mi300x", "gaudi-2", "gaudi-3", "tpu-v3", "tpu-v4", "tpu-v5e", "tpu-v5p", "gc200", "jetson-agx-orin-64gb", "xeon-8380",
     "xeon-8480-plus", "epyc-7763", "epyc-9654", "grace", "apple-m2", "raspberry-pi-5",
 )  # fmt: skip
 FOLDERS = {"devices": device_names, "systems": system_names, "sites": site_names}
@@ -163,6 +163,10 @@ def test_capacities_of_gpus_are_what_software_sees() -> None:
     [
         ("dgx-a100", "a100-40gb", (8,)), ("dgx-h100", "h100-sxm5", (8,)), ("hgx-h100-8", "h100-sxm5", (8,)), ("hgx-h100-128", "h100-sxm5", (8, 16)),
         ("gb200-nvl72", "gb200", (4, 18)), ("zionex", "a100-40gb", (8, 16)), ("xeon-8480-plus-2s", "xeon-8480-plus", (2,)),
+        ("dc-a", "a100-40gb", (8, 256)), ("selene", "a100-80gb", (8, 560)), ("hgx-h200", "h200-sxm", (8, 1)), ("hgx-b200", "b200", (8, 1)),
+        ("dgx-h100-superpod", "h100-sxm5", (8, 32, 1)), ("mi250x-4", "mi250x", (4, 1)), ("mi300x-8", "mi300x", (8, 1)),
+        ("hls-gaudi-2", "gaudi-2", (8, 1)), ("hls-gaudi-3", "gaudi-3", (8, 1)), ("cloud-a100-40-c", "a100-40gb", (16, 128)),
+        ("cloud-v100-16-a", "v100-sxm2-16gb", (8, 256)), ("cloud-h100-a", "h100-sxm5", (8, 256)),
     ],
 )  # fmt: skip
 def test_systems_are_trees_of_tiers(name: str, device: str, counts: tuple[int, ...]) -> None:
@@ -183,6 +187,49 @@ def test_paper_zionex_links_are_those_of_mad_max() -> None:
     assert nvlink.bandwidth_bytes_per_s == 12 * 50e9 / 2
     assert network.bandwidth_bytes_per_s == 200e9 / 8
     assert load_system("zionex").facts["tiers.roce.bandwidth"].disagrees_with
+
+
+def test_paper_the_language_cluster_has_the_constants_of_zionex() -> None:
+    zionex, cluster = load_system("zionex"), load_system("dc-a")
+    assert [tier.bandwidth_bytes_per_s for tier in cluster.tiers] == [tier.bandwidth_bytes_per_s for tier in zionex.tiers]
+    assert cluster.device is zionex.device and cluster.host_power_w == zionex.host_power_w and cluster.devices == 2048
+
+
+@pytest.mark.parametrize(
+    ("name", "giga_a_gpu", "node_kw", "hours", "usd", "mwh"),
+    [
+        ("cloud-v100-16-a", 0.39, 5.0, 6.61, 10362, 2.116), ("cloud-a100-40-a", 6.25, 6.5, 2.07, 4349, 0.862),
+        ("cloud-h100-a", 50, 10.2, 1.00, 6287, 0.652), ("cloud-a100-40-b", 25, 6.5, 1.63, 2844, 0.680), ("cloud-v100-32-a", 1.5625, 5.0, None, None, None),
+        ("cloud-a100-80-a", 6.25, 6.5, None, None, None), ("cloud-a100-80-b", 25, 6.5, None, None, None),
+        ("cloud-a100-40-c", 0.78, None, None, None, None),
+    ],
+)  # fmt: skip
+def test_paper_cloud_instances_are_those_of_mad_max(
+    name: str, giga_a_gpu: float, node_kw: float | None, hours: float | None, usd: float | None, mwh: float | None
+) -> None:
+    """Network a GPU, and the price and energy of 512 GPUs for as long as its sheet says (both rounded there to about a quarter of a per cent)."""
+    system = load_system(name)
+    node = system.tiers[0].count
+    assert system.devices == 2048
+    assert system.tiers[1].bandwidth_bytes_per_s == pytest.approx(giga_a_gpu * 1e9, rel=2e-3)
+    if node_kw is None:
+        assert system.host_power_w is None and system.price_usd_per_hour is None
+        return
+    power_w = (system.host_power_w or 0) + node * system.device.tdp_w
+    assert power_w == pytest.approx(node_kw * 1e3)
+    if hours is None or usd is None or mwh is None:
+        assert system.price_usd_per_hour is None
+        return
+    nodes = 512 / node
+    assert nodes * hours * (system.price_usd_per_hour or 0) == pytest.approx(usd, rel=5e-4)
+    assert nodes * hours * power_w / 1e6 == pytest.approx(mwh, rel=3e-3)
+
+
+def test_all_ports_of_a_gaudi_go_up_or_out() -> None:
+    for generation in ("2", "3"):
+        system = load_system(f"hls-gaudi-{generation}")
+        ports = next(link for link in system.device.links if link.name == "roce")
+        assert sum(tier.bandwidth_bytes_per_s for tier in system.tiers) == ports.bandwidth_bytes_per_s
 
 
 def test_mixes_add_up_and_agree_with_intensity() -> None:
