@@ -42,7 +42,7 @@ class Configurations:
             index = getattr(self, f"{name}_C")
             if index.shape != self.batch_C.shape or index.ndim != 1:
                 raise BadValue(f"{name}_C has shape {index.shape}, and batch_C {self.batch_C.shape}. Give one-dimensional arrays of equal length.")
-            if len(index) and not (0 <= int(index.min()) and int(index.max()) < len(things)):
+            if len(index) and not (int(index.min()) >= 0 and int(index.max()) < len(things)):
                 raise BadValue(f"{name}_C points beyond the {len(things)} {name}s. Give indices from 0 to {len(things) - 1}.")
 
     def __len__(self) -> int:
