@@ -214,7 +214,38 @@ class System:
                 raise BadValue(f"{devices} devices do not fill the {tier.name} units of {self.name} ({tier.count} each). Choose a multiple of {tier.count}.")
             tiers.append(replace(tier, count=count))
             left //= count
-        return replace(self, tiers=(*tiers, replace(self.tiers[-1], count=left)))
+        share = devices / self.devices
+        return replace(
+            self, tiers=(*tiers, replace(self.tiers[-1], count=left)), price_usd=None if self.price_usd is None else self.price_usd * share,
+            price_usd_per_hour=None if self.price_usd_per_hour is None else self.price_usd_per_hour * share,
+        )  # fmt: skip
+
+    def scaled(self, *, compute: float = 1.0, bandwidth: float = 1.0, capacity: float = 1.0, links: Mapping[str, float] | None = None) -> System:
+        """The same system with other resources, as factors: arithmetic peaks, bandwidth and capacity of the largest memory, bandwidth by tier name.
+
+        Raises BadValue for a factor that is not above 0 or a tier that does not exist.
+        """
+        links = dict(links or {})
+        for name, factor in (("compute", compute), ("bandwidth", bandwidth), ("capacity", capacity), *links.items()):
+            if not (math.isfinite(factor) and factor > 0):
+                raise BadValue(f"{name} times {factor} is no system. Give a factor above 0.")
+        known = [tier.name for tier in self.tiers]
+        for name in links:
+            if name not in known:
+                raise BadValue(f"{self.name} has no tier '{name}'. It has: {', '.join(known)}.")
+        largest = self.device.memory[0]
+        largest = replace(largest, bandwidth_bytes_per_s=largest.bandwidth_bytes_per_s * bandwidth, capacity_bytes=largest.capacity_bytes * capacity)
+        device = replace(
+            self.device, peak_flops={name: peak * compute for name, peak in self.device.peak_flops.items()}, vector_flops=self.device.vector_flops * compute,
+            memory=(largest, *self.device.memory[1:]),
+        )  # fmt: skip
+        tiers = tuple(replace(tier, bandwidth_bytes_per_s=tier.bandwidth_bytes_per_s * links.get(tier.name, 1.0)) for tier in self.tiers)
+        return replace(self, device=device, tiers=tiers)
+
+    @property
+    def nodes(self) -> int:
+        """Units of the first tier: what a host of `host_power_w` serves."""
+        return max(1, self.devices // self.tiers[0].count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
