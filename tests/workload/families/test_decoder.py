@@ -18,6 +18,8 @@ from thrifty.workload.table import COUNTS, Kind, Phase, Role
 
 PHASES: tuple[WorkPhase, ...] = ("prefill", "decode", "forward", "training")
 _LLAMA = {"vocab_size": 100, "hidden_size": 64, "intermediate_size": 176, "num_hidden_layers": 2, "num_attention_heads": 8, "max_position_embeddings": 256}
+_GPT2 = {"vocab_size": 100, "n_embd": 64, "n_layer": 2, "n_head": 8, "n_positions": 256, "n_inner": 160}
+_STAND_IN = "thrifty.workload.families.language.stand_in_torch.StandIn"
 _SIZES: dict[str, Any] = {"layers": 2, "hidden": 64, "heads": 8, "intermediate": 176, "vocab": 100, "context": 256}
 
 LLAMA = Decoder(shape=DecoderShape(**_SIZES, kv_heads=2))
@@ -26,6 +28,12 @@ GPT2 = Decoder(
         **{**_SIZES, "intermediate": 256}, norm="layer", activation="gelu_new", gated=False, positions="learned", fused_qkv=True, tied=True
     )
 )
+_BARE: dict[str, Any] = {
+    **_SIZES, "intermediate": 160, "norm": "layer", "bare": True, "activation": "gelu_new", "gated": False, "positions": "learned", "fused_qkv": True,
+    "tied": True,
+}  # fmt: skip
+BARE = Decoder(shape=DecoderShape(**_BARE))
+BARE_MIXTURE = Decoder(shape=DecoderShape(**_BARE, experts=4, top_k=2))
 MIXTRAL = Decoder(shape=DecoderShape(**_SIZES, kv_heads=2, experts=4, top_k=2))
 DEEPSEEK = Decoder(
     shape=DecoderShape(
@@ -42,6 +50,8 @@ GEMMA = Decoder(
 TWINS = {
     "llama": (LLAMA, twin("lm", "transformers.LlamaForCausalLM", **_LLAMA, num_key_value_heads=2)),
     "gpt2": (GPT2, twin("lm", "transformers.GPT2LMHeadModel", vocab_size=100, n_embd=64, n_layer=2, n_head=8, n_positions=256)),
+    "bare": (BARE, twin("lm", _STAND_IN, **_GPT2)),
+    "bare-mixture": (BARE_MIXTURE, twin("lm", _STAND_IN, **_GPT2, n_experts=4, n_experts_per_token=2)),
     "mixtral": (
         MIXTRAL, twin("lm", "transformers.MixtralForCausalLM", **_LLAMA, num_key_value_heads=2, num_local_experts=4, num_experts_per_tok=2),
     ),

@@ -14,10 +14,10 @@ def attention_parameters(shape: DecoderShape, root: str) -> Iterator[Parameter]:
     """Name and shape of every parameter of one layer's attention."""
     hidden = shape.hidden
     if shape.fused_qkv:
-        yield f"{root}.c_attn.weight", (hidden, 3 * hidden)
-        yield f"{root}.c_attn.bias", (3 * hidden,)
-        yield f"{root}.c_proj.weight", (hidden, hidden)
-        yield f"{root}.c_proj.bias", (hidden,)
+        for name, outputs in (("c_attn", 3 * hidden), ("c_proj", hidden)):
+            yield f"{root}.{name}.weight", (hidden, outputs)
+            if not shape.bare:
+                yield f"{root}.{name}.bias", (outputs,)
         return
     if shape.kv_rank:
         head = shape.nope_dim + shape.rope_dim

@@ -1,4 +1,4 @@
-"""Decoder language models: GPT-2 and GPT-3, LLaMA, Gemma 3, Mixtral, DeepSeek-V3.
+"""Decoder language models: GPT-2 and GPT-3, LLaMA, Gemma 3, Mixtral, DeepSeek-V3; and the bare GPTs that a paper lets stand for them (`stand_in_torch`).
 
 One layer is norm, attention, residual, norm, feed-forward, residual; the shape says of which sort each is. `attention_layers` and
 `feed_forward` hold the sorts; here are the embedding, the loop over layers, the head and the loss, and the phases:
@@ -73,6 +73,8 @@ class Decoder:
         return frozenset(f"{shape.names.layers}.{layer}.mlp.gate.weight" for layer in layers)
 
     def _norm(self, name: str) -> Iterator[Parameter]:
+        if self.shape.bare:
+            return
         yield f"{name}.weight", (self.shape.hidden,)
         if self.shape.norm == "layer":
             yield f"{name}.bias", (self.shape.hidden,)

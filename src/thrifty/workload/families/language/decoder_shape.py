@@ -45,6 +45,7 @@ class DecoderShape:
     norm           : "layer" (LayerNorm with bias), "rms", or "rms_offset" (Gemma: times 1 + w)
     activation     : silu, gelu, gelu_tanh or gelu_new (GPT-2's, spelled out); gated: times a second projection (SwiGLU)
     fused_qkv      : one projection for q, k and v, weights stored (in, out), biases everywhere: GPT-2's module
+    bare           : of GPT-2's module, without biases and without weights of norms
     qk_norm        : RMSNorm over each head of q and k; post_norms: norms after attention and feed-forward too (Gemma 3)
     window         : of local layers, 0 for none; every `global_every`-th layer is global
     experts, top_k : of a mixture; expert_intermediate, shared_experts (their number), dense_first: leading layers without experts;
@@ -67,6 +68,7 @@ class DecoderShape:
     attention_bias: bool = False
     tied: bool = False
     fused_qkv: bool = False
+    bare: bool = False
     qk_norm: bool = False
     post_norms: bool = False
     embed_scale: bool = False
@@ -102,9 +104,9 @@ class DecoderShape:
             raise BadValue(f"kv_heads={self.kv_heads} does not divide heads={self.heads}. Choose a divisor of it.")
         if self.experts and not 0 < self.top_k <= self.experts:
             raise BadValue(f"top_k={self.top_k} is not between 1 and experts={self.experts}. Choose a number in between.")
-        if self.fused_qkv and (self.norm != "layer" or self.positions != "learned" or self.gated or self.experts):
+        if self.fused_qkv and (self.norm != "layer" or self.positions != "learned" or self.gated):
             raise BadValue("fused_qkv=true is GPT-2's layer, which has norm='layer', positions='learned' and gated=false. Set those too.")
-        if not self.fused_qkv and (self.norm == "layer" or self.positions == "learned" or not (self.gated or self.experts)):
+        if not self.fused_qkv and (self.norm == "layer" or self.positions == "learned" or not self.gated or self.bare):
             raise BadValue("norm='layer', positions='learned' or gated=false is known for GPT-2's layer only. Set fused_qkv=true, or leave them out.")
 
     def is_local(self, layer: int) -> bool:
@@ -136,6 +138,8 @@ class Context:
         """The norm called `name` over the last axis of `x`."""
         shape, t = self.shape, self.tape
         rows, size = rows or self.batch * self.new, size or shape.hidden
+        if shape.bare:
+            return ops.layer_norm(t, x, None, None, rows, size)
         weight = t.weights[f"{name}.weight"]
         if shape.norm == "layer":
             return ops.layer_norm(t, x, weight, t.weights[f"{name}.bias"], rows, size)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from thrifty.workload.counts import matmul_flops
 from thrifty.workload.families.language.decoder_shape import Context, DecoderShape
 from thrifty.workload.families.primitives import ops
 from thrifty.workload.families.primitives.tape import Parameter, Tape, Tensor
@@ -19,21 +18,26 @@ from thrifty.workload.table import Kind, Role
 def feed_forward_parameters(shape: DecoderShape, layer: int, root: str) -> Iterator[Parameter]:
     """Name and shape of every parameter of one layer's feed-forward part."""
     hidden, inner = shape.hidden, shape.intermediate
-    if shape.fused_qkv:
-        yield f"{root}.mlp.c_fc.weight", (hidden, inner)
-        yield f"{root}.mlp.c_fc.bias", (inner,)
-        yield f"{root}.mlp.c_proj.weight", (inner, hidden)
-        yield f"{root}.mlp.c_proj.bias", (hidden,)
+    if shape.fused_qkv and not shape.has_experts(layer):
+        for name, size in (("c_fc", (hidden, inner)), ("c_proj", (inner, hidden))):
+            yield f"{root}.mlp.{name}.weight", size
+            if not shape.bare:
+                yield f"{root}.mlp.{name}.bias", size[1:]
         return
     if not shape.has_experts(layer):
         yield from _gated_parameters(f"{root}.mlp", hidden, inner)
         return
     expert = shape.expert_intermediate
     yield f"{root}.mlp.gate.weight", (shape.experts, hidden)
-    yield f"{root}.mlp.experts.gate_up_proj", (shape.experts, 2 * expert, hidden)
+    yield f"{root}.mlp.experts.{_first(shape)}", (shape.experts, (1 + shape.gated) * expert, hidden)
     yield f"{root}.mlp.experts.down_proj", (shape.experts, hidden, expert)
     if shape.shared_experts:
         yield from _gated_parameters(f"{root}.mlp.shared_experts", hidden, shape.shared_experts * expert)
+
+
+def _first(shape: DecoderShape) -> str:
+    """The first matrix of an expert; with its gate's beside it where it has one."""
+    return "gate_up_proj" if shape.gated else "up_proj"
 
 
 def _gated_parameters(root: str, hidden: int, inner: int) -> Iterator[Parameter]:
@@ -44,10 +48,10 @@ def _gated_parameters(root: str, hidden: int, inner: int) -> Iterator[Parameter]
 def feed_forward(context: Context, layer: int, root: str, x: Tensor) -> Tensor:
     """What follows the second norm."""
     shape = context.shape
-    if shape.fused_qkv:
-        return _plain(context, f"{root}.mlp", x)
     if shape.has_experts(layer):
         return _mixture(context, f"{root}.mlp", x)
+    if shape.fused_qkv:
+        return _plain(context, f"{root}.mlp", x)
     return _gated(context, f"{root}.mlp", x, shape.intermediate)
 
 
@@ -56,14 +60,14 @@ def _plain(context: Context, root: str, x: Tensor) -> Tensor:
     t, shape, rows = context.tape, context.shape, context.batch * context.new
     t.enter(f"{root}.c_fc", calls=2)
     inner = ops.linear(
-        t, x, t.weights[f"{root}.c_fc.weight"], rows, shape.intermediate, shape.hidden, t.weights[f"{root}.c_fc.bias"], stored_kn=True, views=1
+        t, x, t.weights[f"{root}.c_fc.weight"], rows, shape.intermediate, shape.hidden, t.weights.get(f"{root}.c_fc.bias"), stored_kn=True, views=1
     )  # fmt: skip
     t.enter(f"{root}.act", views=1)
     active = ops.gelu_spelled_out(t, inner) if shape.activation == "gelu_new" else ops.activation(t, inner, shape.activation, views=0)
     t.touch(x)
     t.enter(f"{root}.c_proj")
     out = ops.linear(
-        t, active, t.weights[f"{root}.c_proj.weight"], rows, shape.hidden, shape.intermediate, t.weights[f"{root}.c_proj.bias"], stored_kn=True, views=1
+        t, active, t.weights[f"{root}.c_proj.weight"], rows, shape.hidden, shape.intermediate, t.weights.get(f"{root}.c_proj.bias"), stored_kn=True, views=1
     )  # fmt: skip
     t.touch(x)
     return out
@@ -83,28 +87,6 @@ def _gated(context: Context, root: str, x: Tensor, inner: int) -> Tensor:
     t.enter(f"{root}.down_proj")
     out = ops.linear(t, product, t.weights[f"{root}.down_proj.weight"], rows, shape.hidden, inner)
     t.touch(x)
-    return out
-
-
-def _grouped_product(t: Tape, x: Tensor, weight: Tensor, pairs: int, n: int, k: int, experts: int, offsets: Tensor) -> Tensor:
-    """Each of `pairs` rows times the matrix of its expert: one row of the table; backward two."""
-    out = t.new(pairs * n)
-    hit = weight.size // experts * min(experts, pairs)
-    flops = matmul_flops(1, pairs, n, k)
-    t.row(Kind.LINEAR, "aten._grouped_mm", (x, weight, offsets), (out,), (1, pairs, n, k), sizes=(x.size, hit, offsets.size), flops_matrix=flops, views=1)
-
-    def backward(grad: Tensor) -> None:
-        gradient = t.gradient_like(weight)
-        t.row(Kind.LINEAR, "aten._grouped_mm", (grad, x, offsets), (gradient,), (1, n, k, pairs), flops_matrix=flops, views=2)
-        t.give(weight, gradient)
-        part = t.new(pairs * k, needs=False)
-        t.row(
-            Kind.LINEAR, "aten._grouped_mm", (grad, weight, offsets), (part,), (1, pairs, k, n), sizes=(grad.size, hit, offsets.size), flops_matrix=flops,
-            views=2,
-        )  # fmt: skip
-        t.give(x, part)
-
-    t.later(out, backward)
     return out
 
 
@@ -138,9 +120,10 @@ def _mixture(context: Context, root: str, x: Tensor) -> Tensor:
 
     t.later(shares, weighted)
     t.later(chosen, gathered)
-    both = _grouped_product(t, chosen, t.weights[f"{root}.experts.gate_up_proj"], pairs, 2 * inner, hidden, experts, offsets)
-    product = _gate(t, f"{root}.experts", both, shape.activation)
-    found = _grouped_product(t, product, t.weights[f"{root}.experts.down_proj"], pairs, hidden, inner, experts, offsets)
+    first = t.weights[f"{root}.experts.{_first(shape)}"]
+    both = ops.grouped_linear(t, chosen, first, pairs, (1 + shape.gated) * inner, hidden, experts, offsets)
+    product = _gate(t, f"{root}.experts", both, shape.activation) if shape.gated else _activate(t, f"{root}.experts", both, shape.activation)
+    found = ops.grouped_linear(t, product, t.weights[f"{root}.experts.down_proj"], pairs, hidden, inner, experts, offsets)
     out = _combine(t, found, shares, rows, hidden)
     t.touch(x, chances, indices, order, ranks, chosen, shares, counted, offsets, found)  # variables of the experts' forward
     if shape.shared_experts:
@@ -168,6 +151,14 @@ def _gate(t: Tape, root: str, both: Tensor, activation: str) -> Tensor:
     active = ops.activation(t, first, activation, views=0)
     t.enter(root, calls=0)
     return ops.multiply(t, active, second)
+
+
+def _activate(t: Tape, root: str, inner: Tensor, activation: str) -> Tensor:
+    """An expert without a gate."""
+    t.enter(f"{root}.act_fn", views=1)
+    active = ops.gelu_spelled_out(t, inner) if activation == "gelu_new" else ops.activation(t, inner, activation, views=0)
+    t.enter(root, calls=0)
+    return active
 
 
 def _combine(t: Tape, found: Tensor, shares: Tensor, rows: int, hidden: int) -> Tensor:

@@ -14,6 +14,7 @@ from thrifty.workload.families.primitives.ops_images import mean_loss as mean_lo
 from thrifty.workload.families.primitives.ops_images import resize_nearest as resize_nearest
 from thrifty.workload.families.primitives.ops_matrix import attention as attention
 from thrifty.workload.families.primitives.ops_matrix import convolution as convolution
+from thrifty.workload.families.primitives.ops_matrix import grouped_linear as grouped_linear
 from thrifty.workload.families.primitives.ops_matrix import linear as linear
 from thrifty.workload.families.primitives.ops_norms import group_norm as group_norm
 from thrifty.workload.families.primitives.ops_norms import layer_norm as layer_norm

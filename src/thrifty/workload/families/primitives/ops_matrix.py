@@ -51,6 +51,28 @@ def linear(t: Tape, x: Tensor, weight: Tensor, m: int, n: int, k: int, bias: Ten
     return out
 
 
+def grouped_linear(t: Tape, x: Tensor, weight: Tensor, pairs: int, n: int, k: int, experts: int, offsets: Tensor) -> Tensor:
+    """Each of `pairs` rows times the matrix of its expert: one row of the table; backward two."""
+    out = t.new(pairs * n)
+    hit = weight.size // experts * min(experts, pairs)
+    flops = matmul_flops(1, pairs, n, k)
+    t.row(Kind.LINEAR, "aten._grouped_mm", (x, weight, offsets), (out,), (1, pairs, n, k), sizes=(x.size, hit, offsets.size), flops_matrix=flops, views=1)
+
+    def backward(grad: Tensor) -> None:
+        gradient = t.gradient_like(weight)
+        t.row(Kind.LINEAR, "aten._grouped_mm", (grad, x, offsets), (gradient,), (1, n, k, pairs), flops_matrix=flops, views=2)
+        t.give(weight, gradient)
+        part = t.new(pairs * k, needs=False)
+        t.row(
+            Kind.LINEAR, "aten._grouped_mm", (grad, weight, offsets), (part,), (1, pairs, k, n), sizes=(grad.size, hit, offsets.size), flops_matrix=flops,
+            views=2,
+        )  # fmt: skip
+        t.give(x, part)
+
+    t.later(out, backward)
+    return out
+
+
 def attention(
     t: Tape, q: Tensor, k: Tensor, v: Tensor, *, batch: int, seq_q: int, seq_k: int, heads: int, kv_heads: int, head_dim: int, value_dim: int,
     causal: bool = False, mask: Tensor | None = None, joint: bool = False, axes: Axes = Axes.NONE,
