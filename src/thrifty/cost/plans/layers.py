@@ -45,7 +45,10 @@ class Product:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
-    """Attention without its weights: queries x keys, softmax, scores x values, for one sample. Tensor parallelism cuts heads."""
+    """Attention without its weights: queries x keys, softmax, scores x values, for one sample. Tensor parallelism cuts heads.
+
+    latent: elements cached for a token in place of keys and values of heads (latent attention); all ranks of tensor parallelism hold them
+    """
 
     queries: int
     keys: int
@@ -54,6 +57,7 @@ class Core:
     head_dim: int
     value_dim: int
     causal: bool = True
+    latent: int = 0
 
     @property
     def flops(self) -> float:

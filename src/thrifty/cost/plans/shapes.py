@@ -140,7 +140,9 @@ class Transformer:
         narrow = latent.q_rank + latent.kv_rank + latent.rope_dim
         return Block(
             name="attention", layer_class="attention", products=products, weights=sum(p.n * p.k for p in products) + norms, width=s * h,
-            core=Core(queries=s, keys=s, heads=a, kv_heads=a, head_dim=qk, value_dim=latent.value_dim, causal=self.causal),
+            core=Core(
+                queries=s, keys=s, heads=a, kv_heads=a, head_dim=qk, value_dim=latent.value_dim, causal=self.causal, latent=latent.kv_rank + latent.rope_dim,
+            ),
             streamed=4.0 * s * a * qk, streamed_whole=5.0 * s * h + 4.0 * s * narrow, kernels=8,
             kept_bytes=w * s * a * (2 * qk + 2 * latent.value_dim), kept_whole_bytes=w * s * (2 * h + 2 * narrow),
             kept_scores_bytes=a * s * s * 2.0 * w,
@@ -176,7 +178,8 @@ class Transformer:
         s, h, v, w = self.seq, self.hidden, self.vocab, self.width
         return Block(
             name="head", layer_class="dense", products=(Product(rows=s, n=v, k=h),), weights=(0 if self.tied else v * h) + (2 * h if self.biases else h),
-            width=s * h, streamed=3.0 * s * v, streamed_whole=3.0 * s * h, kernels=4, kept_bytes=2.0 * w * s * v, kept_whole_bytes=2 * w * s * h,
+            width=s * h, streamed=3.0 * s * v, streamed_whole=3.0 * s * h, kernels=4, kept_bytes=w * s * v, kept_whole_bytes=2 * w * s * h,
+            kept_scores_bytes=w * s * v,  # with those kept_bytes, the logits in fp32; a fused cross-entropy writes its gradient over 16-bit logits
         )  # fmt: skip
 
 
