@@ -14,7 +14,7 @@ from thrifty.errors import ThriftyError
 from thrifty.version import __version__
 
 if TYPE_CHECKING:
-    from thrifty import cost, footprint, formats, hardware, measure, report, timeline, workload
+    from thrifty import campaign, cost, footprint, formats, hardware, measure, report, timeline, workload
     from thrifty.assessment import assess
     from thrifty.lenses import operators
 
@@ -22,6 +22,7 @@ __all__ = [
     "ThriftyError",  # every error that a user can cause and mend
     "__version__",
     "assess",  # the main job: one case, run, priced, compared, and what would help most
+    "campaign",  # many independent tasks, resumable, on one machine or a cluster
     "cost",  # how much, by a model
     "footprint",  # time, memory, energy, carbon, money and quality in one value
     "formats",  # in which numbers

@@ -23,6 +23,9 @@ EXTRAS: Final[dict[str, tuple[str, ...]]] = {
     "torch": ("torch",),
     "models": ("accelerate", "diffusers", "gguf", "safetensors", "torch", "transformers"),
     "report": ("altair", "jinja2", "vl-convert-python"),
+    "scale": ("joblib", "pyarrow"),
+    "dask": ("distributed",),
+    "ray": ("ray",),
 }
 """The extras of pyproject.toml and the packages of each (a test holds the two together)."""
 
