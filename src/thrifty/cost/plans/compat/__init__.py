@@ -1,0 +1,18 @@
+"""The published model of MAD-Max (Hsia et al., ISCA 2024, arXiv 2310.02784), quirks and all: the mode `compat`.
+
+Data flows in this order: `rates` is what the model lets a system sustain, `sublayers` what it counts of a model (`suite`: its own models), `rules` which
+plans it allows. `events` makes one iteration as tasks on two streams and schedules them as published; `evaluating` answers for one plan, `quirks` says
+which of the answer's rules physics contradicts. `encoding`, `kernel` and `many` give the same answers for millions of plans a second, by a second
+implementation that walks the layers instead of listing events, and jumps ahead where identical layers have become periodic.
+
+Written from a description of the method; the paper's own code was not looked at. Its published results are tests (tests/cost/plans/compat/test_paper.py).
+What the model leaves out is told with every answer: `QUIRKS`.
+"""
+
+from thrifty.cost.plans.compat.evaluating import compat_tasks, evaluate_compat
+from thrifty.cost.plans.compat.quirks import QUIRKS
+from thrifty.cost.plans.compat.rates import PublishedRates, published_system
+from thrifty.cost.plans.compat.rules import every_strategy
+from thrifty.cost.plans.compat.suite import published, published_models
+
+__all__ = ["QUIRKS", "PublishedRates", "compat_tasks", "evaluate_compat", "every_strategy", "published", "published_models", "published_system"]
