@@ -18,6 +18,8 @@ from thrifty.cost.facts import load_facts
 from thrifty.errors import BadValue
 
 _DONE: Final = 1e-12
+_INSTANT_S: Final = 1e-18
+"""A transfer shorter than this alone is none."""
 
 
 def fair_shares(demands_C: ArrayLike, capacity: float) -> Floats:
@@ -51,6 +53,7 @@ def finish_seconds(latency_C: ArrayLike, volume_bytes_CT: ArrayLike, bandwidth_b
     if not (np.isfinite(bandwidth).all() and (bandwidth > 0).all()):
         raise BadValue("bandwidths must be finite numbers above 0. Mend them.")
     left, finish, now = np.ones(len(latency)), latency.copy(), 0.0
+    volume = np.where(volume / bandwidth > _INSTANT_S, volume, 0.0)
     moving = volume.any(axis=1)
     while moving.any():
         active = moving & (latency <= now)
