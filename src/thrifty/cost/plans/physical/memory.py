@@ -13,7 +13,7 @@ Not known here: uneven routing of tokens, allocator fragmentation (a share may b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
 
@@ -23,6 +23,7 @@ from thrifty.cost.plans.physical.memory_states import Constants, Piece, constant
 from thrifty.cost.plans.placing import Placed, PlacedLevel
 from thrifty.cost.plans.plan import SHARDED_TABLES
 from thrifty.formats import get_format
+from thrifty.hardware.device import System
 
 MODEL_PARALLEL = ("tp", "pp", "ep", "cp", "zero1", "zero2")
 """A plan with one of these runs in a library of Megatron's kind; others run in torch alone."""
@@ -82,7 +83,7 @@ class _Stage:
     largest: float = 0.0  # of one repetition, kept whole
     work: float = 0.0
     head_work: float = 0.0
-    stand_ins: dict[tuple[float, ...], float] = field(default_factory=dict)
+    stand_ins: dict[tuple[object, ...], float] = field(default_factory=dict)
     head_stand_in: float = 0.0
     buckets: float = 0.0
     gathered: float = 0.0
@@ -157,12 +158,12 @@ def _states(sums: _Stage, placed: Placed, piece: Piece, position: int, d: Degree
     base = task.base_format if task.base_format and not trained else ""
     # what expert parallelism does not cut is the same on its ranks, so that they share its states like ranks of data parallelism
     states = d.states * (d.ep if zero and d.fsdp == 1 else 1)
-    parts = [(cut / d.tp + whole, states, layers.format), (experts / (d.tp * d.ep), d.states, layers.format)]
-    parts.append((tables / (d.tp * d.tables), states, layers.embedding_format))
     at_rest = 0.0
-    for elements, shards, name in parts:
+    for elements, shards, name, is_table in (
+        (cut / d.tp + whole, states, layers.format, False), (experts / (d.tp * d.ep), d.states, layers.format, False),
+        (tables / (d.tp * d.tables), states, layers.embedding_format, rowwise),
+    ):  # fmt: skip
         kept = kept_by(task.optimizer, name)
-        is_table = name == layers.embedding_format and rowwise
         weight = get_format(base or name).bytes_per_number
         gathered = elements * weight / d.fsdp
         at_rest += gathered
@@ -182,11 +183,17 @@ def _states(sums: _Stage, placed: Placed, piece: Piece, position: int, d: Degree
         return at_rest
     if piece.role == "head":
         sums.head_stand_in = cut / d.tp * weight_of(layers.format)
-    elif not block.lookup:  # one for every shape of a weight, whatever the number of layers or experts
-        for product in block.products:
-            size = product.n * product.k * weight_of(layers.format) / (1 if product.split == "none" else d.tp)
-            sums.stand_ins[(product.n, product.k, d.tp)] = size
+    else:  # one for every shape of a weight, whatever the number of layers or experts
+        inside, outside = stand_in_elements(block)
+        sums.stand_ins[(block.layer_class, block.products, d.tp)] = (inside / d.tp + outside) * weight_of(layers.format)
     return at_rest
+
+
+def stand_in_elements(block: Block) -> tuple[int, int]:
+    """Elements of one weight of every shape in a block: cut by tensor parallelism, and whole."""
+    inside = {(p.n, p.k) for p in block.products if p.split != "none"}
+    outside = {(p.n, p.k) for p in block.products if p.split == "none"}
+    return sum(n * k for n, k in inside), sum(n * k for n, k in outside)
 
 
 def gradient_elements(block: Block) -> tuple[float, float]:
@@ -263,11 +270,16 @@ def _finish(sums: _Stage, placed: Placed, stage: int, c: Constants) -> PlanMemor
     buffers += c.gathered_layers * sums.fetched if "weights" in plan.offload else 0.0
     buffers += sums.head_stand_in if in_head > sums.work else 0.0
     activations = kept + (sums.head_work if in_head > sums.work else sums.work)
-    workspace = (c.nccl_bytes if placed.devices > 1 else 0.0) + c.library_bytes if placed.system.device.kind != "cpu" else 0.0
     return PlanMemory(
         weights=sums.weights, gradients=sums.gradients, optimizer=sums.optimizer, activations=activations, kv_cache=sums.cache, buffers=buffers,
-        workspace=workspace + c.fragmentation * (activations + buffers),
+        workspace=workspace_of(placed.system) + c.fragmentation * (activations + buffers),
     )  # fmt: skip
+
+
+def workspace_of(system: System) -> float:
+    """Bytes that libraries take on a device; none on a CPU, whose memory is not an accelerator's."""
+    c = constants()
+    return 0.0 if system.device.kind == "cpu" else c.library_bytes + (c.nccl_bytes if system.devices > 1 else 0.0)
 
 
 def _megatron(placed: Placed) -> bool:
@@ -277,8 +289,3 @@ def _megatron(placed: Placed) -> bool:
 def weight_of(format_name: str) -> float:
     """Bytes of one number."""
     return get_format(format_name).bytes_per_number
-
-
-def levels_by_class(placed: Placed) -> Mapping[LayerClass, Degrees]:
-    """The cuts of every class of the model, overrides apart."""
-    return {name: degrees_of(levels, name, placed.replicas) for name, levels in placed.levels.items()}
