@@ -90,7 +90,7 @@ class _Problem:
 
     def seconds(self, links_RP: Floats, int8_reduction: float) -> Floats:
         latency_R, transfer_R = np.empty(len(self.names)), np.empty(len(self.names))
-        _rows_loop()(self.kind_R, self.size_R, self.ranks_R, links_RP, latency_R, transfer_R)
+        kernels.rows_loop()(self.kind_R, self.size_R, self.ranks_R, links_RP, latency_R, transfer_R)
         return np.asarray(latency_R + transfer_R * np.where(self.int8_R, int8_reduction, 1.0))
 
 
@@ -198,17 +198,3 @@ def _least_squares(residuals: Callable[[Floats], Floats], start: Floats) -> Floa
         if before - best < 1e-5 * before:
             break
     return x
-
-
-@functools.cache
-def _rows_loop() -> Any:
-    if not kernels.register():
-        return _loop
-    import numba
-
-    return numba.njit(cache=True)(_loop)
-
-
-def _loop(kind_R: Any, size_R: Any, ranks_R: Any, links_RP: Any, latency_R: Any, transfer_R: Any) -> None:
-    for row in range(len(kind_R)):
-        latency_R[row], transfer_R[row] = kernels.one_tier(kind_R[row], kernels.AUTO, size_R[row], ranks_R[row], links_RP[row])

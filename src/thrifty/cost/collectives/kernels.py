@@ -212,11 +212,17 @@ def _loop(kind: Any, algorithm: Any, sizes: Any, counts_T: Any, links_TP: Any, s
         seconds[index] = by_algorithm(kind, algorithm, sizes[index], counts_T, links_TP)
 
 
+def _rows(kind_R: Any, size_R: Any, ranks_R: Any, links_RP: Any, latency_R: Any, transfer_R: Any) -> None:
+    for row in range(len(kind_R)):
+        latency_R[row], transfer_R[row] = one_tier(kind_R[row], AUTO, size_R[row], ranks_R[row], links_RP[row])
+
+
 @functools.cache
 def register() -> bool:
     """Make the functions of this module callable from Numba loops (`numba.njit`) under their own names. False where Numba is not installed.
 
-    Call it before compiling a loop that uses `collective_seconds` or `tiers_seconds`.
+    Call it before compiling a loop that uses `collective_seconds` or `tiers_seconds`. Numba's cache on disk looks at the file of the loop alone: a loop
+    of another file, compiled with cache=True, does not notice when this module changes. Delete its cache then.
     """
     try:
         from numba.extending import register_jitable
@@ -235,3 +241,13 @@ def loop() -> Any:
     import numba
 
     return numba.njit(cache=True)(_loop)
+
+
+@functools.cache
+def rows_loop() -> Any:
+    """The loop over rows that differ in kind, size, ranks and link (one tier, latency and transfer apart): compiled where Numba is installed."""
+    if not register():
+        return _rows
+    import numba
+
+    return numba.njit(cache=True)(_rows)
