@@ -59,6 +59,14 @@ def test_trace_holds_the_contract() -> None:
     assert "gpt2, prefill, fp32, batch 1, seq 128 (family decoder)" in text and "peak memory" in text
 
 
+def test_stand_ins_are_marked() -> None:
+    found = {one["name"]: one for one in read("list")["workloads"]}
+    assert found["llama-65b-published"]["stand_in"] is True and found["llama-65b"]["stand_in"] is False
+    assert "a paper's stand-in" in " ".join(run("list").split())
+    said = read("show", "llama-65b:published")
+    assert said["parameters"] == 50_537_308_160 and said["facts"]["stand_in"]["source"] == "mad-max-2024"
+
+
 def test_trace_of_every_phase() -> None:
     for phase in ("prefill", "decode", "forward", "training"):
         assert read("trace", "smollm2-135m", "--phase", phase, "--set", "seq=16")["phase"] == phase

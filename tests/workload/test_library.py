@@ -112,6 +112,21 @@ def test_bad_names_phases_and_formats() -> None:
         load("gpt2", format="fp17")
 
 
+def test_published_forms_of_models() -> None:
+    """What MAD-Max plans under a name: its stand-in where it has one, else the model itself. Any other model has no such form."""
+    for name, means in (
+        ("llama-65b:published", "llama-65b-published"), ("GPT3-175B:Published", "gpt3-175b-published"), ("vit-l:published", "vit-l"),
+        ("dlrm-a:published", "dlrm-a"), ("vit-h:published", "vit-h-published"), ("llm-moe:published", "llm-moe"), ("vit-120b:published", "vit-120b"),
+        ("dlrm-b-moe:published@tiny", "dlrm-b-moe@tiny"), ("llama2-70b:published@context-16k", "llama2-70b-published@context-16k"),
+    ):  # fmt: skip
+        assert get_entry(name).name == load(name).name == means
+    assert "stand_in" not in load("llama-65b").details and load("llama-65b:published").details["stand_in"] is True
+    assert load("llama2-70b:published@context-16k").point["seq"] == 16384
+    with pytest.raises(UnknownName) as none:
+        load("gpt2:published")
+    assert str(none.value) == "No paper here plans with 'gpt2', so it has no published form. Leave :published out."
+
+
 def test_a_sheet_of_ones_own(tmp_path: Path) -> None:
     workload = load(write(tmp_path), seq=32)
     assert (workload.name, workload.parameters, workload.point) == ("mine", PARAMETERS, {"batch": 1, "seq": 32})

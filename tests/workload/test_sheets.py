@@ -75,11 +75,36 @@ def test_every_part_of_a_generator_has_smaller_copies(name: str) -> None:
         ("llama2-7b", 6_738_415_616), ("llama2-13b", 13_015_864_320), ("llama2-70b", 68_976_648_192), ("llama3-8b", 8_030_261_248),
         ("llama3-70b", 70_553_706_496), ("llama3-405b", 405_853_388_800), ("mixtral-8x7b", 46_702_792_704), ("deepseek-v3", 671_026_404_352),
         ("bert-base", 109_514_298), ("vit-b", 86_567_656), ("vit-l", 304_326_632), ("resnet-50", 25_557_032), ("dlrm-criteo-kaggle", 540_677_217),
+        ("llama-7b", 6_738_415_616), ("llama-13b", 13_015_864_320), ("llama-33b", 32_528_943_616), ("deepseek-v2", 235_741_434_880), ("vit-h", 632_045_800),
     ],
 )  # fmt: skip
 def test_paper_true_counts(name: str, parameters: int) -> None:
     """As the publishers count them: llama-65b has 65.3 B, not the 50.5 B of tools that take its feed-forward part to be two matrices."""
     assert get_entry(name).parameters == parameters
+
+
+@pytest.mark.parametrize(
+    ("name", "billions"),
+    [
+        ("megatron-22b", 22.0), ("turing-nlg-530b", 529.6), ("vit-l:published", 0.30), ("vit-10b:published", 10.08), ("vit-120b:published", 120.8),
+        ("vit-25b", 25.8), ("vit-60b", 60.4), ("dinov2-s-published", 0.022), ("dinov2-l-published", 0.30),
+    ],
+)  # fmt: skip
+def test_paper_counts_of_planned_models(name: str, billions: float) -> None:
+    """As papers that plan or measure with them round their parameters; 25 and 60 billion as their names say."""
+    assert get_entry(name).parameters / 1e9 == pytest.approx(billions, rel=5e-3, abs=0.005)
+
+
+def test_stand_ins_say_so_and_name_who_says_it() -> None:
+    marked = {name for name in entry_names() if get_entry(name).is_stand_in}
+    assert marked >= {name for name in entry_names() if name.endswith("-published")}
+    assert marked >= {"llm-moe", "dlrm-a", "dlrm-b", "dlrm-f", "dlrm-a-moe", "dlrm-b-transformer", "vit-25b", "vit-60b", "vit-120b"}
+    assert not marked & {"gpt3-175b", "llama-65b", "llama2-70b", "vit-l", "vit-h", "vit-10b", "megatron-22b"}
+    for name in marked:
+        entry = get_entry(name)
+        assert entry.facts["stand_in"]["source"] == "mad-max-2024" and entry.is_published and entry.notes
+    assert get_entry("vit-h-published").shape["layers"] == 4 and get_entry("vit-h").shape["layers"] == 32
+    assert get_entry("dinov2-b-published").shape["layers"] == 18
 
 
 @pytest.mark.parametrize("name", entry_names())

@@ -10,6 +10,7 @@ import typer
 from thrifty.errors import BadValue
 from thrifty.printing import make_table, print_json, print_parts
 from thrifty.quantities import show as write
+from thrifty.workload.entries import as_published
 from thrifty.workload.library import get_entry, load, names
 from thrifty.workload.model import PHASES, Workload, WorkPhase
 from thrifty.workload.points import read_sizes
@@ -33,7 +34,8 @@ def list_workloads(as_json: Json = False) -> None:
         return
     print_parts(make_table("workload", "title", "parameters", "weights", "format", "origin", "licence", rows=[
         (
-            one["name"], one["title"], write(one["parameters"], ""), write(one["weight_bytes"], "B"), one["format"], one["origin"], one["licence"] or "–",
+            one["name"], one["title"], write(one["parameters"], ""), write(one["weight_bytes"], "B"), one["format"],
+            one["origin"] + (", a paper's stand-in" if one["stand_in"] else ""), one["licence"] or "–",
         )
         for one in found
     ]))  # fmt: skip
@@ -126,10 +128,11 @@ def _summary(workload: Workload) -> dict[str, Any]:
     return {
         "name": workload.name, "title": details.get("title", workload.name), "parameters": workload.parameters, "weight_bytes": workload.weight_bytes,
         "file_bytes": workload.file_bytes, "format": workload.format, "origin": workload.origin, "licence": details.get("licence"),
+        "stand_in": bool(details.get("stand_in")),
     }  # fmt: skip
 
 
 def _facts(name: str) -> dict[str, dict[str, str]]:
-    if not (name.endswith(".toml") or name.lower() in names()):
+    if not (name.endswith(".toml") or as_published(name).lower() in names()):
         return {}
     return {what: dict(fact) for what, fact in get_entry(name).facts.items()}

@@ -14,14 +14,17 @@ from thrifty.workload.model import Source, Workload
 from thrifty.workload.sheets import read_entry
 
 _GROUP: Final = "thrifty.workloads"
+PUBLISHED: Final = ":published"
+"""Ends the name of a model as the paper that plans with it takes it: of its stand-in's sheet where the paper has one, else of the model's own."""
 
 
 def find_entry(name: str) -> Entry | None:
     """The catalogue's sheet of `name` (``name@preset``: a smaller copy), that of an installed package, or the sheet at a path that ends in ``.toml``."""
     if name.endswith(".toml"):
         return read_entry(Path(name))
-    if stem_of(name.lower()) in entry_names():
-        return _catalogue_entry(name.lower())
+    key = as_published(name).lower()
+    if stem_of(key) in entry_names():
+        return _catalogue_entry(key)
     found = added().get(name)
     return found if isinstance(found, Entry) else None
 
@@ -29,6 +32,17 @@ def find_entry(name: str) -> Entry | None:
 def stem_of(name: str) -> str:
     """Of "name@preset", the name."""
     return name.partition("@")[0]
+
+
+def as_published(name: str) -> str:
+    """Of "name:published", the sheet that it means: name-published, or "name" where the paper takes that model as it is. Any other name as it is."""
+    stem, at, preset = name.lower().partition("@")
+    plain = stem.removesuffix(PUBLISHED)
+    if plain == stem:
+        return name
+    if f"{plain}-published" in entry_names():
+        return f"{plain}-published{at}{preset}"
+    return f"{plain}{at}{preset}" if plain in entry_names() and _catalogue_entry(plain).is_published else name
 
 
 @functools.cache

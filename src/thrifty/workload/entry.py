@@ -47,7 +47,8 @@ class Entry:
     format                   : the format in which it is published
     parameters               : true count, tested against the family and the twin
     context                  : longest sequence; None where it has none
-    facts                    : sources of shape and parameter count: {"shape": {"source", "where", "read_on"}, ...}
+    facts                    : sources of shape and parameter count: {"shape": {"source", "where", "read_on"}, ...}; "published" where a paper plans with
+                               this model, "stand_in" where the sheet is a paper's simplification or choice and no true model
     """
 
     name: str
@@ -66,6 +67,16 @@ class Entry:
     facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     point: Mapping[str, int] = field(default_factory=dict)
     presets: Mapping[str, Preset] = field(default_factory=dict)
+
+    @property
+    def is_stand_in(self) -> bool:
+        """Whether its sizes are a paper's simplification or choice, and no true model's."""
+        return "stand_in" in self.facts
+
+    @property
+    def is_published(self) -> bool:
+        """Whether a paper plans with it as the sheet states it: ``name:published`` is then another name of it."""
+        return self.is_stand_in or "published" in self.facts
 
     def at_preset(self, name: str) -> Entry:
         """The smaller copy called `name`. Raises UnknownName where there is none."""

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from thrifty.errors import BadFile, BadValue, UnknownName, unknown_name
 from thrifty.formats import get_format
-from thrifty.workload.entries import added, entry_names, find_entry, stem_of
+from thrifty.workload.entries import PUBLISHED, added, as_published, entry_names, find_entry, stem_of
 from thrifty.workload.entry import Entry
 from thrifty.workload.model import PHASES, Source, Workload, WorkPhase
 from thrifty.workload.pipelines import Pipeline, PlannedStage, read_pipeline
@@ -33,9 +33,10 @@ def load(
 ) -> Workload:  # fmt: skip
     """The workload called `name`, at a point of its sizes (others at their defaults: batch 1, 128 tokens, the image that it was made for).
 
-    name      : of the catalogue (PIPELINE-STAGE for one stage of a pipeline, ``name@preset`` for a smaller copy, where its sheet has presets) or of an
-                installed package; the path of your own ``.toml``; a model folder with a ``config.json``, a ``.gguf`` file or
-                ``package.module:callable`` (those are captured by torch); or an Entry or a Source of yours
+    name      : of the catalogue (PIPELINE-STAGE for one stage of a pipeline, ``name@preset`` for a smaller copy, where its sheet has presets,
+                ``name:published`` for what MAD-Max plans under that name, which may be a stand-in) or of an installed package; the path of your
+                own ``.toml``; a model folder with a ``config.json``, a ``.gguf`` file or ``package.module:callable`` (those are captured by
+                torch); or an Entry or a Source of yours
     phase     : prefill (default of language models), decode, forward (default of others) or training
     format    : of its weights; of activations too where it is 16 bits or wider (default: as published)
     recompute : in a language model's training step, keep only each layer's input and run the layer again before its gradients
@@ -96,10 +97,13 @@ def _resolve(name: str | Path | Entry | Source) -> Entry | Workload | Source | P
         return read_sheet(Path(text))
     if stem_of(text.lower()) in pipeline_names():
         return _pipeline(text.lower())
-    if stem_of(text.lower()) in entry_names():
+    if stem_of(as_published(text).lower()) in entry_names():
         return get_entry(text)
     if text in added():
         return added()[text]
+    plain = stem_of(text.lower()).removesuffix(PUBLISHED)
+    if plain in entry_names():
+        raise UnknownName(f"No paper here plans with '{plain}', so it has no published form. Leave {PUBLISHED} out.")
     from thrifty.workload.building import load_any, names_something_to_build
 
     if isinstance(name, Path) or names_something_to_build(text):
@@ -157,7 +161,8 @@ def _from_entry(entry: Entry, phase: WorkPhase | None, format_name: str | None, 
     sizes = overridden(family.symbols(chosen), entry.point, point)
     return _from_source(
         family, entry.name, chosen, format_name or entry.format, sizes, parameters=entry.parameters, origin=f"family {entry.family}",
-        notes=entry.notes, file_bytes=None if stored is None else stored.stat().st_size, details={"title": entry.title, "licence": entry.licence},
+        notes=entry.notes, file_bytes=None if stored is None else stored.stat().st_size,
+        details={"title": entry.title, "licence": entry.licence, **({"stand_in": True} if entry.is_stand_in else {})},
     )  # fmt: skip
 
 

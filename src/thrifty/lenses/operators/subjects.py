@@ -12,7 +12,7 @@ from thrifty.errors import BadValue
 from thrifty.hardware import Device, Site
 from thrifty.workload import Stage, Workload, WorkPhase, load
 from thrifty.workload.attention_forms import in_form
-from thrifty.workload.entries import entry_names, find_entry, stem_of
+from thrifty.workload.entries import as_published, entry_names, find_entry, stem_of
 from thrifty.workload.entry import Entry
 from thrifty.workload.pipelines import Pipeline, PipelineSheet, PlannedStage
 
@@ -82,7 +82,7 @@ def find_subject(
     Raises UnknownName, BadValue, BadFile, each one line with rule, value and fix.
     """
     point = dict(sizes or {})
-    text = name if preset is None or "@" in name else f"{name}@{preset}"
+    text = as_published(name if preset is None or "@" in name else f"{name}@{preset}")
     entry = find_entry(stem_of(text)) if stem_of(text).lower() in entry_names() else None
     chosen = phase
     if entry is not None and entry.kind == "lm" and phase is None and "kv" in point:

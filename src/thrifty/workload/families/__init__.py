@@ -42,6 +42,7 @@ FAMILIES: Final[dict[str, str]] = {
     "vit": "vision.vit.Vit",
     "resnet": "vision.resnet.Resnet",
     "dlrm": "recommenders.dlrm.Dlrm",
+    "stacked-recommender": "recommenders.stacked.StackedRecommender",
     "clip-text": "language.text_encoders.ClipText",
     "t5-encoder": "language.text_encoders.T5Encoder",
     "unet": "unets.unet.Unet",

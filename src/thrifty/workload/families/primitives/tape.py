@@ -61,8 +61,8 @@ class Tape:
 
     # -- tensors --------------------------------------------------------------------------------------------------------------------
 
-    def weight(self, name: str, *shape: int) -> Tensor:
-        """The parameter `name`, made at its first mention."""
+    def weight(self, name: str, *shape: int, format_name: str | None = None) -> Tensor:
+        """The parameter `name`, made at its first mention. format_name: where it is stored in one of its own, whatever the others are in."""
         known = self.weights.get(name)
         if known is not None:
             return known
@@ -70,7 +70,8 @@ class Tape:
         for size in shape:
             count *= size
         # Vectors (norms, biases) stay in the activations' format; matrices are stored in the narrow one.
-        chosen = get_format("fp32") if name in self._wide else self._stored if len(shape) > 1 else self._numbers
+        own = "fp32" if name in self._wide else format_name
+        chosen = get_format(own) if own else self._stored if len(shape) > 1 else self._numbers
         size = chosen.bytes_of(count)
         made = Tensor(self.builder.storage(size, Role.WEIGHT, chosen.name, name), count, size, chosen.name, self.keep, is_weight=True)
         self.weights[name], self.shapes[name] = made, shape
