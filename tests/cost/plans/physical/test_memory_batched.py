@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thrifty.cost.plans.physical.memory import account
-from thrifty.cost.plans.physical.memory_batched import compiled, encode_constants, encode_layers, encode_plan, memory_bytes
-from thrifty.cost.plans.placing import place
-from thrifty.cost.plans.plan import Plan
+from thrifty.cost.plans.physical.memory_batched import TERMS, encode_constants, encode_layers, encode_plan, functions, memory_bytes, memory_terms
+from thrifty.cost.plans.placing import Placed, place
+from thrifty.cost.plans.plan import Offload, Plan, Recompute, Schedule
 from thrifty.cost.plans.shapes import LatentAttention, Recommender, Transformer
 from thrifty.cost.plans.tasks import Task
 from thrifty.errors import BadValue
@@ -34,6 +36,12 @@ TASKS = (
 )  # fmt: skip
 
 
+def bytes_of(placed: Placed, two: tuple[Callable[..., int], Callable[..., float]]) -> float:
+    encoded, (degrees, options), terms = encode_layers(placed.layers, placed.task), encode_plan(placed), np.empty((placed.stages, TERMS))
+    rows = two[0](encoded.pieces_PI, encoded.blocks_BF, degrees, options, encode_constants(), terms)
+    return two[1](terms, rows, placed.micro_batch, placed.micro_batches)
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     levels=st.permutations(LEVELS).flatmap(lambda order: st.tuples(st.just(order), st.sampled_from(((8,), (2, 4), (4, 2), (2, 2, 2))))),
@@ -43,14 +51,15 @@ TASKS = (
     micro=st.sampled_from((1, 2)), number_format=st.sampled_from(("bf16", "fp32")), share=st.sampled_from((8, 16)),
 )  # fmt: skip
 def test_property_the_compiled_account_is_the_plain_one(
-    levels, schedule, interleave, recompute, sequence, fused, offload, task, model, micro, number_format, share  # type: ignore[no-untyped-def]
+    levels: tuple[Sequence[str], tuple[int, ...]], schedule: Schedule, interleave: int, recompute: Recompute, sequence: bool, fused: bool,
+    offload: set[Offload], task: Task, model: Transformer | Recommender, micro: int, number_format: str, share: int,
 ) -> None:  # fmt: skip
     order, degrees = levels
     said = [f"{name}:{degree}" for name, degree in zip(order, degrees, strict=False)]
     text = "dense=" + ",".join(said)
-    if model is DEEPSEEK and "tp" not in order[: len(degrees)]:
-        pipeline = next((f",{level}" for level in said if level.startswith("pp")), "")
-        text += f";experts=ep:{8 // int(pipeline[-1]) if pipeline else 8}{pipeline}"
+    pipeline = next((int(level[3:]) for level in said if level.startswith("pp")), 1)
+    if model is DEEPSEEK and "tp" not in order[: len(degrees)] and pipeline < 8:
+        text += f";experts=ep:{8 // pipeline}" + (f",pp:{pipeline}" if pipeline > 1 else "")
     plan = replace(
         Plan.parse(text), schedule=schedule, interleave=interleave if "pp" in order[: len(degrees)] else 1, recompute=recompute, sequence=sequence, fused=fused,
         offload=frozenset(offload), micro_batch=micro,
@@ -60,12 +69,9 @@ def test_property_the_compiled_account_is_the_plain_one(
         placed = place(plan, layers, SYSTEM, batch=share * 8, task=task)
     except BadValue:
         return
-    encoded = encode_layers(layers, task)
-    degrees_CD, options_O = encode_plan(placed)
-    arguments = (encoded.pieces_PI, encoded.blocks_BF, degrees_CD, options_O, placed.micro_batch, placed.micro_batches, encode_constants())
     expected = account(placed).total_bytes
-    assert memory_bytes(*arguments) == pytest.approx(expected, rel=1e-12)
-    assert compiled()(*arguments) == pytest.approx(expected, rel=1e-12)
+    assert bytes_of(placed, (memory_terms, memory_bytes)) == pytest.approx(expected, rel=1e-12)
+    assert bytes_of(placed, functions()) == pytest.approx(expected, rel=1e-12)
 
 
 def test_property_every_corner_is_met() -> None:
@@ -73,9 +79,7 @@ def test_property_every_corner_is_met() -> None:
     for model, level, recompute in itertools.product((GPT, LLAMA, DEEPSEEK), ("tp:8", "pp:8", "fsdp:8", "zero1:8", "cp:8"), ("none", "full")):
         layers = model.to_layers()
         placed = place(Plan.parse(f"dense={level};recompute={recompute}"), layers, SYSTEM, batch=64)
-        encoded, (degrees, options) = encode_layers(layers, Task()), encode_plan(placed)
-        found = memory_bytes(encoded.pieces_PI, encoded.blocks_BF, degrees, options, placed.micro_batch, placed.micro_batches, encode_constants())
-        assert found == pytest.approx(account(placed).total_bytes, rel=1e-12)
+        assert bytes_of(placed, functions()) == pytest.approx(account(placed).total_bytes, rel=1e-12)
 
 
 def test_formula_layers_treated_apart_are_refused() -> None:

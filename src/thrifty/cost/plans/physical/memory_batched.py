@@ -1,9 +1,11 @@
-"""The account of `memory` as one function of numbers, for loops over many plans: `memory_bytes`, compiled by whoever loops.
+"""The account of `memory` as functions of numbers, for loops over many plans and batches; Numba compiles them for whoever loops.
 
-    layers = encode_layers(workload, task)      once a workload       pieces_PI (P, 4), blocks_BF (B, 39)
-    plan   = encode_plan(placed)                once a plan           degrees_CD (6, 9), options_O (15,)
-    memory_bytes(pieces_PI, blocks_BF, degrees_CD, options_O, micro_batch, micro_batches, constants_K)
-                                                bytes of the fullest device, workspace included; equal to `account(placed).total_bytes`
+    encode_layers(workload, task)                    once a workload   pieces_PI (P, 4), blocks_BF (B, 39)
+    encode_plan(placed)                              once a plan       degrees_CD (6, 9), options_O (15,); no matter which batch was placed
+    memory_terms(pieces, blocks, degrees, options, constants, terms_ST)    once a workload and plan: fills a row a stage that may be the fullest,
+                                                     returns how many (at most `stages`); about half a microsecond
+    memory_bytes(terms_ST, rows, micro_batch, micro_batches)               for every batch: bytes of the fullest device, workspace included,
+                                                     equal to `account(placed).total_bytes`; some nanoseconds
 
 pieces_PI : first row of blocks_BF, number of blocks, repetitions, place (0 embedding, 1 body, 2 head), in the order of running
 blocks_BF : columns named below; elements and bytes of one repetition and one sample, before anything is cut
@@ -56,6 +58,13 @@ same (-1: of no other); LOW_*: elements of low-rank matrices, then bytes of each
 
 (TP, CP, EP, FSDP, STATES, GRADIENTS, SHARDED_TABLES, SAMPLES, DDP) = range(9)
 """Columns of degrees_CD, as in `memory.Degrees`."""
+
+(
+    FIXED, PER_SAMPLE, PER_MICRO, ONCE, LIMIT, HEAD_KEPT, HEAD_FLIES, BLOCK_WORK, HEAD_WORK, HEAD_STAND_IN, FLIGHTS, LOST,
+) = range(12)  # fmt: skip
+"""Columns of terms_ST: bytes whatever the batch; for every sample of the device (caches); for a sample of a micro-batch: kept in every flight, kept once, at
+most (offload); the head's, and 1 if it is kept in every flight; gradients of a block, or of the head with its stand-in; most flights; 1 + share lost."""
+TERMS: Final = 12
 
 SCHEDULES: Final = {"1f1b": 0.0, "gpipe": 1.0, "interleaved": 0.0, "zero-bubble": 0.0}
 RECOMPUTE: Final = {"none": 0.0, "selective": 1.0, "full": 2.0}
@@ -144,8 +153,8 @@ def encode_constants() -> FloatArray:
     return np.array([c.ddp_bucket_copies, c.gathered_layers, c.gradient_layers, c.fragmentation])
 
 
-def memory_bytes(pieces_PI: Any, blocks_BF: Any, degrees_CD: Any, options_O: Any, micro_batch: Any, micro_batches: Any, constants_K: Any) -> float:
-    """Bytes of the fullest device. Plain Python that Numba compiles; the columns are named above."""
+def memory_terms(pieces_PI: Any, blocks_BF: Any, degrees_CD: Any, options_O: Any, constants_K: Any, terms_ST: Any) -> int:
+    """Fills a row of terms_ST for every stage that may be the fullest; returns their number. Plain Python that Numba compiles."""
     stages, chunks = int(options_O[STAGES]), int(options_O[CHUNKS])
     sequence, fused, trains, recomputed = options_O[SEQUENCE] > 0, options_O[FUSED] > 0, options_O[TRAINS] > 0, options_O[RECOMPUTED]
     body_pieces, body = 0, 0
@@ -154,11 +163,11 @@ def memory_bytes(pieces_PI: Any, blocks_BF: Any, degrees_CD: Any, options_O: Any
             body_pieces += 1
             body += pieces_PI[piece, 2]
     size = body // (stages * chunks)
-    fullest = 0.0
+    rows = 0
     for stage in range(stages):
         if body_pieces == 1 and 0 < stage < stages - 1:
             continue  # the same layers as the first stage, no more micro-batches, no embedding
-        held = kept = head_kept = largest = work = head_work = head_stand_in = stand_ins = buckets = gathered = gradient_gathered = fetched = 0.0
+        held = kept = head_kept = largest = work = head_work = head_stand_in = stand_ins = buckets = gathered = gradient_gathered = fetched = cache = 0.0
         passed = counted = 0
         for piece in range(pieces_PI.shape[0]):
             place, count, here = pieces_PI[piece, 3], pieces_PI[piece, 2], 0
@@ -205,13 +214,13 @@ def memory_bytes(pieces_PI: Any, blocks_BF: Any, degrees_CD: Any, options_O: Any
                         stand_ins += (b[STAND_IN_CUT] / tp + b[STAND_IN_WHOLE]) * b[WEIGHT]
                         if group >= 0:
                             counted |= 1 << group
-                n = micro_batch * d[SAMPLES] / d[CP]
+                n = d[SAMPLES] / d[CP]
                 if not trains:
                     share = 1 / options_O[TOKENS] if options_O[DECODES] > 0 or place == 2 else 1.0
                     scores = 0.0 if fused else b[SCORES] / tp
                     work = max(work, n * share * (b[KEPT] / tp + b[KEPT_WHOLE] + b[WIDTH] + scores))
                     if b[CACHE] > 0:
-                        held += here * n * micro_batches * b[CACHE] / min(tp, b[CACHE_HEADS])
+                        cache += here * n * b[CACHE] / min(tp, b[CACHE_HEADS])
                     continue
                 if b[REACHED] == 0:
                     continue
@@ -233,29 +242,40 @@ def memory_bytes(pieces_PI: Any, blocks_BF: Any, degrees_CD: Any, options_O: Any
             gathered, gradient_gathered = max(gathered, layer_gathered), max(gradient_gathered, layer_gradient)
         flights = 1.0
         if stages > 1 and trains:
+            flights = (2 * (stages - stage - 1) + (chunks - 1) * stages + 1) / chunks if chunks > 1 else (stages - stage) * 1.0
             if options_O[SCHEDULE] == 1:
-                flights = micro_batches * 1.0
-            elif chunks > 1:
-                flights = min(micro_batches * 1.0, (2 * (stages - stage - 1) + (chunks - 1) * stages + 1) / chunks)
-            else:
-                flights = min(micro_batches * 1.0, (stages - stage) * 1.0)
-        kept = flights * kept + (largest if recomputed == 2 else 0.0)
-        if options_O[OFF_ACTIVATIONS] > 0:
-            kept = min(kept, constants_K[1] * largest)
-        kept += head_kept * (flights if options_O[SCHEDULE] == 1 else 1.0)
-        moving = kept + stand_ins + buckets + constants_K[1] * gathered + constants_K[2] * gradient_gathered + max(head_work + head_stand_in, work)
+                flights = np.inf
+        lost = 1 + constants_K[3]
+        buffers = stand_ins + buckets + constants_K[1] * gathered + constants_K[2] * gradient_gathered
         if options_O[OFF_WEIGHTS] > 0:
-            moving += constants_K[1] * fetched
-        fullest = max(fullest, held + moving * (1 + constants_K[3]) + options_O[WORKSPACE])
+            buffers += constants_K[1] * fetched
+        terms = terms_ST[rows]
+        terms[FIXED], terms[PER_SAMPLE], terms[PER_MICRO] = held + buffers * lost + options_O[WORKSPACE], cache, kept
+        terms[ONCE] = largest if recomputed == 2 else 0.0
+        terms[LIMIT] = constants_K[1] * largest if options_O[OFF_ACTIVATIONS] > 0 else np.inf
+        terms[HEAD_KEPT], terms[HEAD_FLIES] = head_kept, 1.0 if options_O[SCHEDULE] == 1 else 0.0
+        terms[BLOCK_WORK], terms[HEAD_WORK], terms[HEAD_STAND_IN], terms[FLIGHTS], terms[LOST] = work, head_work, head_stand_in, flights, lost
+        rows += 1
+    return rows
+
+
+def memory_bytes(terms_ST: Any, rows: Any, micro_batch: Any, micro_batches: Any) -> float:
+    """Bytes of the fullest device, from the terms of its plan. Plain Python that Numba compiles."""
+    fullest = 0.0
+    for row in range(rows):
+        t = terms_ST[row]
+        flights = min(micro_batches * 1.0, t[FLIGHTS])
+        kept = min(flights * t[PER_MICRO] + t[ONCE], t[LIMIT]) + t[HEAD_KEPT] * (flights if t[HEAD_FLIES] > 0 else 1.0)
+        moving = micro_batch * kept + max(micro_batch * t[HEAD_WORK] + t[HEAD_STAND_IN], micro_batch * t[BLOCK_WORK])
+        fullest = max(fullest, t[FIXED] + micro_batch * micro_batches * t[PER_SAMPLE] + moving * t[LOST])
     return fullest
 
 
 @functools.cache
-def compiled() -> Callable[..., float]:
-    """`memory_bytes` compiled, for callers of their own; loops compile it into themselves. Plain Python where Numba is not installed."""
+def functions() -> tuple[Callable[..., int], Callable[..., float]]:
+    """`memory_terms` and `memory_bytes` compiled, to call from Python or from compiled loops; plain Python where Numba is not installed."""
     try:
         from numba import njit
     except ImportError:
-        return memory_bytes
-    function: Callable[..., float] = njit(cache=True, nogil=True)(memory_bytes)
-    return function
+        return memory_terms, memory_bytes
+    return njit(cache=True, nogil=True)(memory_terms), njit(cache=True, nogil=True)(memory_bytes)
