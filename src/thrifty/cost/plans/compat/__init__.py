@@ -10,9 +10,13 @@ What the model leaves out is told with every answer: `QUIRKS`.
 """
 
 from thrifty.cost.plans.compat.evaluating import compat_tasks, evaluate_compat
+from thrifty.cost.plans.compat.many import evaluate_compat_many, why
 from thrifty.cost.plans.compat.quirks import QUIRKS
 from thrifty.cost.plans.compat.rates import PublishedRates, published_system
 from thrifty.cost.plans.compat.rules import every_strategy
 from thrifty.cost.plans.compat.suite import published, published_models
 
-__all__ = ["QUIRKS", "PublishedRates", "compat_tasks", "evaluate_compat", "every_strategy", "published", "published_models", "published_system"]
+__all__ = [
+    "QUIRKS", "PublishedRates", "compat_tasks", "evaluate_compat", "evaluate_compat_many", "every_strategy", "published", "published_models",
+    "published_system", "why",
+]  # fmt: skip

@@ -66,11 +66,14 @@ def _tasks(
 
 
 def _variant(reading: Reading, variant: Variant | None) -> Variant:
-    if variant is None:
-        return "post" if reading.images else "pre"
-    if variant not in ("pre", "post"):
+    check_variant(variant)
+    return variant or ("post" if reading.images else "pre")
+
+
+def check_variant(variant: Variant | None) -> None:
+    """Raises UnknownName."""
+    if variant not in (None, "pre", "post"):
         raise unknown_name("variant", variant, ("pre", "post"), "thrifty parallelize evaluate --help")
-    return variant
 
 
 def memory_of(reading: Reading, laid: Mapping[LayerClass, Laid], task: Task) -> PlanMemory:

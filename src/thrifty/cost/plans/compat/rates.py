@@ -45,7 +45,7 @@ class PublishedRates:
         """FLOP/s for numbers of `width` bytes. Raises BadValue for a width that the published model or this device does not know."""
         if width not in self.flops:
             known = ", ".join(str(each) for each in self.flops)
-            raise BadValue(f"the published model has no rate on {self.name} for numbers of {width:g} bytes. It has some for {known} bytes: choose a format of these.")
+            raise BadValue(f"the published model rates numbers of {known} bytes on {self.name}, and these have {width:g}. Choose a format of such a width.")
         return self.flops[int(width)]
 
 
