@@ -15,8 +15,9 @@ Backward: the forward time times a ratio from FlashAttention-2's published rates
 
 from __future__ import annotations
 
-import math
 from typing import Any, Final
+
+import numpy as np
 
 from thrifty.cost.kernels.rows import PLACE
 
@@ -62,19 +63,19 @@ def attention_seconds(
     if units == 0.0:
         seconds: float = p[P_LAUNCH] + max(scores * (2.0 * width * p[P_FLOP] + p[P_SCORE]), moved * p[P_BYTE])
     elif queries > FEW:
-        blocks = math.ceil(queries / TILE)
-        padded = math.ceil(keys / TILE) * TILE
+        blocks = np.ceil(queries / TILE)
+        padded = np.ceil(keys / TILE) * TILE
         mean = min(seen + 0.5 * TILE, padded) if causal else padded
         tiles = batch * heads * blocks
         x = tiles / units
-        rows = min(TILE, math.ceil(queries / FEW) * FEW)
+        rows = min(TILE, np.ceil(queries / FEW) * FEW)
         one = rows * units * (2.0 * width * p[P_FLOP] + p[P_SCORE])
-        work = max(one * padded * p[P_TAIL], one * mean * (x + p[P_ROUNDING] * (math.ceil(x) - x)))
+        work = max(one * padded * p[P_TAIL], one * mean * (x + p[P_ROUNDING] * (np.ceil(x) - x)))
         memory = moved * p[P_BYTE]
         seconds = p[P_LAUNCH] + max(work, memory) + p[P_OVERLAP] * min(work, memory) + max(1.0, x) * p[P_TILE]
     else:
         tiles = batch * kv_heads
-        splits = max(1.0, min(math.floor(units / tiles), math.ceil(keys / SPLIT_KEYS)))
+        splits = max(1.0, min(np.floor(units / tiles), np.ceil(keys / SPLIT_KEYS)))
         waves = max(1.0, tiles * splits / units)
         part = waves * keys / splits
         memory = moved * p[D_BYTE]

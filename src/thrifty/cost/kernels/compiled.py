@@ -33,7 +33,7 @@ def functions() -> Functions:
         import numba
     except ImportError:
         return plain_functions()
-    jit = numba.njit(cache=True)
+    jit = numba.njit(cache=True, error_model="numpy")
     gemm, attention, stream = jit(gemm_seconds), jit(attention_seconds), jit(stream_seconds)
     # A loop that calls compiled functions cannot be kept on disk through a closure; it is two lines, and compiles in a tenth of a second.
     return Functions(

@@ -15,6 +15,8 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
+import numpy as np
+
 from thrifty.cost.kernels.rows import PLACE
 
 UNITS: Final = PLACE["units"]
@@ -36,8 +38,10 @@ STREAM_BYTE: Final = PLACE["stream_byte_s"]
 TILE_ROWS: Final = (64.0, 64.0, 128.0, 128.0, 128.0, 256.0)
 TILE_COLUMNS: Final = (64.0, 128.0, 64.0, 128.0, 256.0, 128.0)
 TILES: Final = len(TILE_ROWS)
-LEAST_SPLIT: Final = 128.0
-"""Numbers of the inner sum that one of its parts has at least."""
+ROW_SHARE: Final = tuple(1.0 / rows for rows in TILE_ROWS)
+COLUMN_SHARE: Final = tuple(1.0 / columns for columns in TILE_COLUMNS)
+LEAST_SHARE: Final = 1.0 / 128.0
+"""One over the numbers of the inner sum that a part of it has at least."""
 PARTIAL_BYTES: Final = 8.0
 """A partial result is written and read again in FP32."""
 WEIGHT_SHARE: Final = 3.0
@@ -49,10 +53,9 @@ def gemm_seconds(m: float, n: float, k: float, batch: float, p: Any) -> float:
     activations = batch * m * (k * p[INPUT] + n * p[OUTPUT])
     weights = batch * n * k * p[INPUT]
     memory = (activations + weights) * p[BYTE]
-    work = 2.0 * p[FLOP]
     units = p[UNITS]
     if units == 0.0:
-        plain: float = p[LAUNCH] + max(batch * m * n * k * work, memory)
+        plain: float = p[LAUNCH] + max(2.0 * batch * m * n * k * p[FLOP], memory)
         return plain
     cache_byte = p[UNIT_BYTE] / units
     resident = p[RESIDENT]
@@ -61,32 +64,28 @@ def gemm_seconds(m: float, n: float, k: float, batch: float, p: Any) -> float:
         stays += min(1.0, max(0.0, 2.0 - 2.0 * WEIGHT_SHARE * weights / resident)) * weights
         memory += stays * (cache_byte - p[BYTE])
     each = 1.0 / units
-    work *= units
-    overlap, rounding, tile_s = p[OVERLAP], p[ROUNDING], p[TILE]
-    step = k * p[STEP]
+    area_s, edge_s = k * 2.0 * p[FLOP] * units, k * p[INPUT] * p[UNIT_BYTE]
+    overlap, rounding, tile_s, step_s = p[OVERLAP], p[ROUNDING], p[TILE], k * p[STEP]
+    most_splits = np.floor(k * LEAST_SHARE)
+    partial_s = batch * m * n * PARTIAL_BYTES * cache_byte
     best = math.inf
     for c in range(TILES):
         rows, columns = TILE_ROWS[c], TILE_COLUMNS[c]
-        tiles = batch * math.ceil(m / rows) * math.ceil(n / columns)
-        most = 1.0
-        if 2.0 * tiles <= units:
-            most = max(1.0, min(math.floor(units / tiles), math.floor(k / LEAST_SPLIT)))
-        splits = most
-        while True:
-            x = tiles * splits * each
-            waves = 1.0 if x < 1.0 else x + rounding * (math.ceil(x) - x)
-            part = k / splits
-            matrix = waves * part * rows * columns * work
-            cache = x * part * (rows + columns) * p[INPUT] * p[UNIT_BYTE]
+        tiles = batch * np.ceil(m * ROW_SHARE[c]) * np.ceil(n * COLUMN_SHARE[c])
+        area, edge = area_s * rows * columns, edge_s * (rows + columns)
+        x = tiles * each
+        waves = 1.0 if x < 1.0 else x + rounding * (np.ceil(x) - x)
+        matrix, cache = waves * area, x * edge
+        longer = max(matrix, max(cache, memory))
+        seconds = longer + overlap * (matrix + cache + memory - longer) + waves * tile_s + step_s
+        best = min(best, seconds)
+        if x <= 0.5 and most_splits > 1.0:
+            splits = min(np.floor(units / tiles), most_splits)
+            part = 1.0 / splits
+            matrix = part * area
             longer = max(matrix, max(cache, memory))
-            seconds = longer + overlap * (matrix + cache + memory - longer) + waves * tile_s + step / splits
-            if splits > 1.0:
-                seconds += p[SPLIT] + splits * batch * m * n * PARTIAL_BYTES * cache_byte
-            if seconds < best:
-                best = seconds
-            if splits == 1.0:
-                break
-            splits = math.floor(0.5 * splits) if splits == most and most > 3.0 else 1.0
+            seconds = longer + overlap * (matrix + cache + memory - longer) + tile_s + part * step_s + p[SPLIT] + splits * partial_s
+            best = min(best, seconds)
     whole: float = p[LAUNCH] + best
     return whole
 

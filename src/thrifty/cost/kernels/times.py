@@ -18,7 +18,8 @@ def gemm_time(m: npt.ArrayLike, n: npt.ArrayLike, k: npt.ArrayLike, format_name:
     """Seconds of `batch` products (m, k) · (k, n) in one kernel, in the broadcast shape of the sizes.
 
     Operands come from memory. On GPUs of a measured family within 6 to 12 % of measured BF16 products on average (`validate_gemm`); `kernel_ground` says
-    what the answer rests on. Raises BadValue for a size that is NaN, infinite or below 1, UnknownName for a device, format or shape that does not broadcast.
+    what the answer rests on. Raises BadValue for a size that is NaN, infinite or below 1 and for sizes that do not broadcast, UnknownName for an unknown
+    device or format.
     """
     row = kernel_parameters(_device(device), format_name)
     shape, sizes = _sizes(m=m, n=n, k=k, batch=batch)
