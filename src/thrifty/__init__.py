@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from thrifty import campaign, cost, footprint, formats, hardware, measure, report, timeline, workload
     from thrifty.assessment import assess
     from thrifty.lenses import operators
+    from thrifty.levers import parallelize
 
 __all__ = [
     "ThriftyError",  # every error that a user can cause and mend
@@ -29,6 +30,7 @@ __all__ = [
     "hardware",  # where: devices, systems, sites
     "measure",  # how much, by running it
     "operators",  # what dominates: the lens on operators
+    "parallelize",  # how to spread training and serving over devices
     "report",  # findings as a page
     "timeline",  # when
     "workload",  # what runs
@@ -36,8 +38,8 @@ __all__ = [
 
 _FUNCTIONS: Final = {"assess": "thrifty.assessment"}
 """Public functions of the top level and the module in which each lives."""
-_LENSES: Final = ("operators",)
-"""Lenses, which are reached without saying that they are; every other name is a room."""
+_HOMES: Final = {"operators": "thrifty.lenses", "parallelize": "thrifty.levers"}
+"""Lenses and levers, which are reached without saying that they are; every other name is a room."""
 
 
 def __getattr__(name: str) -> Any:
@@ -47,7 +49,7 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(_FUNCTIONS[name]), name)
         globals()[name] = value
         return value
-    return importlib.import_module(f"thrifty.lenses.{name}" if name in _LENSES else f"thrifty.{name}")
+    return importlib.import_module(f"{_HOMES.get(name, 'thrifty')}.{name}")
 
 
 def __dir__() -> list[str]:

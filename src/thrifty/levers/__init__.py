@@ -4,8 +4,8 @@ Every lever is one object with a name, an `estimate` in milliseconds, and (where
 and after. `LEVERS` is the list that `assess` ranks; packages add to it through the entry-point group "thrifty.levers". A lever never
 imports another.
 
-What is not here yet: parallelize, quantize, serve, ondevice, recommend, harden, transpile and steward. `basics` changes what this floor can price:
-the format, the batch, the device, the site.
+What is not here yet: quantize, serve, ondevice, recommend, harden, transpile and steward. `basics` changes what this floor can price:
+the format, the batch, the device, the site; `parallelize` spreads a model over devices.
 """
 
 from thrifty.levers.catalogue import LEVERS, all_levers

@@ -29,6 +29,10 @@ class Spread:
     p95_low: float
     p95_high: float
 
+    def to_dict(self) -> dict[str, float]:
+        """Plain numbers for JSON."""
+        return {name: getattr(self, name) for name in ("samples", "mean", "p5", "p50", "p95", "p95_low", "p95_high")}
+
     @classmethod
     def of(cls, values_S: npt.ArrayLike, *, confidence: float = 0.95, seed: int = 0) -> Spread:
         """Of samples (S,). Raises BadValue."""

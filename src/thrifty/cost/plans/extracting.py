@@ -45,7 +45,7 @@ def layers_of(workload: Workload) -> Layers:
         found.sort(key=lambda layer: layer.role != "embedding")
     return Layers(
         name=workload.name, segments=tuple(_merged(found)), format=workload.format, embedding_format=reader.embedding_format or workload.format,
-        tokens=1 if recommender else point.get("seq", 1),
+        tokens=1 if recommender or workload.phase == "decode" else point.get("seq", 1),
     )  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def _layers(table: OperatorTable, forward: Sequence[int]) -> Iterator[tuple[str,
 
 def _root(module: str) -> str:
     match = _NUMBERED.match(module)
-    return match[1] if match else ""
+    return match[1] if match else "tables" if module.partition(".")[0] == "tables" else ""
 
 
 def _recommender_role(root: str) -> Role | None:
@@ -85,14 +85,16 @@ def _recommender_role(root: str) -> Role | None:
 
 
 def _merged(layers: Sequence[_Layer]) -> Iterator[Segment]:
-    """Neighbours alike become one segment; a perceptron's product and its activation one layer; weights of an end that hold nothing join it."""
+    """Neighbours alike become one segment. What is neither product, look-up nor attention joins the layer before it; in a recommender, where it joins
+    pooled vectors, the tables: so layers alike stay alike."""
     joined: list[_Layer] = []
     for layer in layers:
-        light = not any(block.products or block.lookup or block.core for block in layer.blocks)
-        if light and joined and (layer.role in ("bottom", "top", "interaction") or joined[-1].role == layer.role):
-            joined[-1] = replace(joined[-1], blocks=(*joined[-1].blocks[:-1], _sum(joined[-1].blocks[-1], layer.blocks)))
-        else:
+        heavy = any(block.products or block.lookup or block.core for block in layer.blocks)
+        if heavy or not joined:
             joined.append(layer)
+            continue
+        at = 0 if joined[0].role == "embedding" and layer.role == "interaction" else -1
+        joined[at] = replace(joined[at], blocks=(*joined[at].blocks[:-1], _sum(joined[at].blocks[-1], layer.blocks)))
     for _, group in groupby(joined, key=lambda layer: (layer.role, layer.blocks)):
         alike = list(group)
         yield Segment(role=alike[0].role, blocks=alike[0].blocks, repeat=len(alike))
@@ -101,9 +103,9 @@ def _merged(layers: Sequence[_Layer]) -> Iterator[Segment]:
 def _sum(block: Block, others: Sequence[Block]) -> Block:
     for other in others:
         block = replace(
-            block, weights=block.weights + other.weights, streamed=block.streamed + other.streamed, width=other.width or block.width,
-            streamed_whole=block.streamed_whole + other.streamed_whole, kernels=block.kernels + other.kernels,
-            kept_bytes=block.kept_bytes + other.kept_bytes, kept_whole_bytes=block.kept_whole_bytes + other.kept_whole_bytes,
+            block, weights=block.weights + other.weights, streamed=block.streamed + other.streamed, kernels=block.kernels + other.kernels,
+            streamed_whole=block.streamed_whole + other.streamed_whole, kept_bytes=block.kept_bytes + other.kept_bytes,
+            kept_whole_bytes=block.kept_whole_bytes + other.kept_whole_bytes,
         )  # fmt: skip
     return block
 
@@ -149,7 +151,7 @@ class _Reader:
         core_at = next((position for position, row in enumerate(rows) if kinds[row] == Kind.ATTENTION), None)
         core = self._core(rows[core_at]) if core_at is not None else None
         matrix = [position for position, row in enumerate(rows) if kinds[row] in _MATRIX]
-        tokens = int(t.rows["m"][rows[matrix[0]]]) if matrix else 1
+        tokens = int(t.rows["m"][rows[matrix[0]]]) if matrix and role == "body" else 1  # a recommender's sample is one row
         products, experts, active, weights, expert_weights = [], 0, 0, 0, 0
         for position, row in enumerate(rows):
             shape, size = t.rows[row], self._take(row)
@@ -169,7 +171,10 @@ class _Reader:
         kept, kept_whole = self._kept(rows, products, core)
         layer_class = self._class(role, core, experts, products, lookup)
         last = products[-1] if products else None
-        width = round(last.rows * last.n * last.count) if last else lookup.handed_on if lookup else self._written(rows)
+        if last:
+            width = round(last.rows * last.n * last.count / (active if last.expert else 1))
+        else:
+            width = self._handed_on(rows, lookup) if lookup else self._written(rows)
         return Block(
             name="head" if role == "head" else layer_class, layer_class=layer_class, products=tuple(products), core=core, lookup=lookup, weights=weights,
             expert_weights=expert_weights, experts=experts, active_experts=active, width=width, streamed=cut, streamed_whole=whole, kernels=kernels,
@@ -185,6 +190,13 @@ class _Reader:
 
     def _written(self, rows: Sequence[int]) -> int:
         return int(self.table.rows["bytes_written"][rows[-1]] / self.number_bytes)
+
+    def _handed_on(self, rows: Sequence[int], lookup: Lookup) -> int:
+        """Elements that leave look-ups: one vector a token, whatever else (positions) is added to it; or all tables' pooled vectors."""
+        if lookup.pooled:
+            return lookup.handed_on
+        widest = max(rows, key=lambda row: int(self.table.rows["k"][row]))
+        return int(self.table.rows["m"][widest]) * lookup.dim
 
     def _kept(self, rows: Sequence[int], products: Sequence[Product], core: Core | None) -> tuple[float, float]:
         """Bytes kept for the backward pass: what enters products (once) and norms, what enters the core or the activation between two products."""
@@ -266,7 +278,9 @@ class _Reader:
             return Lookup(tables=1, rows=int(t.rows["k"][widest]), dim=int(t.rows["n"][widest]), pooling=int(t.rows["m"][widest]) * len(tables), pooled=False)
         fetched = sum(int(t.rows["m"][row]) for row in tables)
         rows_in_all = sum(int(t.rows["k"][row]) for row in tables)
-        count = len(tables) if len(tables) > 1 else max(1, int(t.rows["bytes_written"][widest]) // max(1, int(t.rows["n"][widest] * self.number_bytes)))
+        # One bag over stacked tables: besides a vector for each, it writes an index for each look-up and one for each table.
+        stacked = (int(t.rows["bytes_written"][widest]) - 8 * fetched) / (int(t.rows["n"][widest]) * self.number_bytes + 8)
+        count = len(tables) if len(tables) > 1 else max(1, round(stacked))
         return Lookup(tables=count, rows=-(-rows_in_all // count), dim=int(t.rows["n"][widest]), pooling=-(-fetched // count))
 
     def _class(self, role: Role, core: Core | None, experts: int, products: Sequence[Product], lookup: Lookup | None) -> LayerClass:

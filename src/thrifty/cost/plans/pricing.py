@@ -81,7 +81,7 @@ class Costs:
 def footprint_of(evaluation: Evaluation, layers: Layers, system: System, plan: Plan, site: Site, *, task: Task | None = None) -> Footprint:
     """The footprint of one iteration over all devices."""
     rates = Rates.of(system, site, layers.format)
-    flops = np.array([work_flops(layers, plan, task or Task()) * evaluation.batch])
+    flops = np.array([work_flops(layers, plan, task or Task()) * evaluation.batch], dtype=np.float64)
     moved = np.array([_moved(evaluation.compute_s, system)]) * system.devices
     columns = {name: np.array([getattr(rates, name)]) for name in _POWERS}
     energy_j = float(_joules(columns, np.array([evaluation.iteration_s]), flops, moved, evaluation.mode)[0])
@@ -99,7 +99,7 @@ def costs_of(found: Evaluations, site: Site) -> Costs:
     rates = [Rates.of(system, site, layers.format) for system in asked.systems for layers in asked.workloads]
     pair_C = asked.system_C.astype(np.int64) * len(asked.workloads) + asked.workload_C
     flops_WP = np.array([[work_flops(layers, plan, asked.task) for plan in asked.plans] for layers in asked.workloads])
-    flops_C = flops_WP[asked.workload_C, asked.plan_C] * asked.batch_C
+    flops_C = np.asarray(flops_WP[asked.workload_C, asked.plan_C] * asked.batch_C, dtype=np.float64)
     bandwidth_C = np.array([system.device.bandwidth_bytes_per_s * system.devices for system in asked.systems])[asked.system_C]
     moved_C = sum((found.compute_s[name] for name in _STREAMING if name in found.compute_s), np.zeros(len(time_s))) * bandwidth_C
 

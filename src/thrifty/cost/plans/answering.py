@@ -1,0 +1,84 @@
+"""One door for both modes."""
+
+from __future__ import annotations
+
+from thrifty import timeline
+from thrifty.cost.plans.configurations import Configurations, Evaluations
+from thrifty.cost.plans.evaluation import MODES, Evaluation, Mode
+from thrifty.cost.plans.layers import Layers
+from thrifty.cost.plans.placing import place
+from thrifty.cost.plans.plan import Plan
+from thrifty.cost.plans.tasks import Task
+from thrifty.cost.plans.variability import spread_of_tasks
+from thrifty.errors import unknown_name
+from thrifty.hardware.device import System
+
+
+def evaluate(
+    layers: Layers, system: System, plan: Plan | str, *, batch: int, task: Task | None = None, mode: Mode = "physical"
+) -> Evaluation:  # fmt: skip
+    """One iteration of `plan` for `layers` on all devices of `system`, `batch` samples (sequences) over all of them.
+
+    mode : physical, calibrated on measured runs; or compat, the published model with its quirks
+
+    Raises BadValue for a plan that breaks a rule of the model, the system or the mode. What does not fit is evaluated all the same, and says so.
+    """
+    words = Plan.parse(plan) if isinstance(plan, str) else plan
+    if mode not in MODES:
+        raise unknown_name("mode", mode, MODES, "thrifty parallelize evaluate --help")
+    if mode == "compat":
+        from thrifty.cost.plans.compat import evaluate_compat
+
+        return evaluate_compat(layers, system, words, batch=batch, task=task)
+    from thrifty.cost.plans.physical import evaluate_physical
+
+    return evaluate_physical(layers, system, words, batch=batch, task=task)
+
+
+def evaluate_many(configurations: Configurations, mode: Mode = "physical") -> Evaluations:
+    """Every configuration at once, compiled. Plans that break a rule are marked, not raised."""
+    if mode not in MODES:
+        raise unknown_name("mode", mode, MODES, "thrifty parallelize evaluate --help")
+    if mode == "compat":
+        from thrifty.cost.plans.compat import evaluate_compat_many
+
+        return evaluate_compat_many(configurations)
+    from thrifty.cost.plans.physical import evaluate_physical_many
+
+    return evaluate_physical_many(configurations)
+
+
+def tasks_of(layers: Layers, system: System, plan: Plan, *, batch: int, task: Task | None = None, mode: Mode = "physical") -> list[timeline.Task]:
+    """The tasks of one iteration on one device, in the order of issue. Raises like `evaluate`."""
+    if mode == "compat":
+        from thrifty.cost.plans.compat import compat_tasks
+
+        issued = compat_tasks(layers, system, plan, batch=batch, task=task)
+        return [timeline.Task(id=each.id, stream=each.stream, duration_s=each.duration_s, after=each.after, kind=each.kind) for each in issued]
+    from thrifty.cost.plans.physical import physical_tasks
+
+    return physical_tasks(layers, system, plan, batch=batch, task=task)
+
+
+def schedule_of(layers: Layers, system: System, plan: Plan, *, batch: int, task: Task | None = None, mode: Mode = "physical") -> list[timeline.Event]:
+    """When each task of one iteration runs, for charts and traces. Raises like `evaluate`."""
+    tasks = tasks_of(layers, system, plan, batch=batch, task=task, mode=mode)
+    return timeline.schedule(tasks).events(process=f"one of {system.devices} x {system.device.name}")
+
+
+def spread_of(
+    layers: Layers, system: System, plan: Plan, *, batch: int, samples: int, task: Task | None = None, mode: Mode = "physical", seed: int = 0
+) -> timeline.Spread:  # fmt: skip
+    """How the iteration time varies over `samples` drawn iterations. Raises like `evaluate`."""
+    tasks = tasks_of(layers, system, plan, batch=batch, task=task, mode=mode)
+    computing = frozenset(each.stream for each in tasks if each.stream.startswith(("compute", "stage")))
+    return spread_of_tasks(tasks, computing=computing, ranks=system.devices, samples=samples, seed=seed)
+
+
+def smallest_change(layers: Layers, system: System, plan: Plan, *, batch: int, task: Task | None = None, mode: Mode = "physical") -> str:
+    """What to change least for a plan that does not fit, as a sentence; "" where nothing small will do."""
+    if mode == "compat":
+        return "Shard more of the weights (fsdp or tp): the published model counts three times the weights and nothing else."
+    from thrifty.cost.plans.physical.memory import smallest_change_that_fits
+
+    return smallest_change_that_fits(place(plan, layers, system, batch=batch, task=task))

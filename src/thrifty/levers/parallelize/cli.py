@@ -1,0 +1,159 @@
+"""The commands of this lever: `thrifty parallelize evaluate`, `search`, `sweep`, `compare`, `explain`, `validate`. They parse, ask and print."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from thrifty.errors import BadValue, NoRoom
+from thrifty.levers.parallelize import options as o
+from thrifty.printing import print_json, print_parts
+from thrifty.version import __version__
+
+app = typer.Typer(no_args_is_help=True, help="How to spread training and serving over devices: plans evaluated, searched, explained.")
+
+
+@app.command("evaluate")
+def evaluate(
+    workload: o.Name, on: o.On = "zionex", devices: o.Devices = 0, task: o.TaskName = "pretrain", plan: o.PlanText = o.DENSE, batch: o.Batch = 0,
+    mode: o.Mode = "physical", seq: o.Seq = 0, number_format: o.Format = None, site: o.Where = "world", freeze: o.Freeze = None,
+    train_layers: o.Trained = -1, lora_rank: o.Lora = 0, base_format: o.Base = "", phase: o.Phase = "prefill", context: o.Context = 0,
+    samples: o.Samples = 0.0, spread: Annotated[int, typer.Option("--spread", metavar="N", help="Also draw N iterations of varying length: p50, p95.")] = 0,
+    trace: Annotated[Path | None, typer.Option("--trace", metavar="FILE", help="Write the schedule as a Chrome/Perfetto trace.")] = None,
+    must_fit: Annotated[bool, typer.Option("--must-fit", help="Refuse a plan that does not fit.")] = False, out: o.Out = None, as_json: o.Json = False,
+) -> None:  # fmt: skip
+    """Time, memory, energy and carbon of one plan."""
+    from thrifty.levers.parallelize.page import answer_page
+    from thrifty.levers.parallelize.showing import Answer, write_trace
+
+    chosen = o.task_of(task, freeze=freeze, train_layers=train_layers, lora_rank=lora_rank, base_format=base_format, phase=phase, context=context)
+    question = o.question_of(workload, on, devices=devices, batch=batch, task=chosen, mode=mode, site=site, seq=seq, format=number_format)
+    (words,) = o.read_plans([plan])
+    answer = Answer.of(question, words, samples=samples, spread=spread)
+    if must_fit and not answer.evaluation.fits:
+        raise NoRoom(answer.shortfall)
+    if trace is not None:
+        write_trace(question, words, trace)
+    command = o.said("evaluate", workload, on=on, devices=devices, task=task if task != "pretrain" else "", plan=plan, batch=batch, mode=mode, seq=seq)
+    _give(lambda: answer_page(answer, command=command, generated=_now()), answer.to_dict(), out, as_json)
+
+
+@app.command("search")
+def search(
+    workload: o.Name, on: o.On = "zionex", devices: o.Devices = 0, batch: o.Batch = 0,
+    objective: Annotated[str, typer.Option(metavar="WHAT", help="time, cost, energy or carbon, or weights: time=1,carbon=0.5.")] = "time",
+    top: Annotated[int, typer.Option(metavar="K", help="Plans to show.")] = 5, task: o.TaskName = "pretrain", mode: o.Mode = "physical", seq: o.Seq = 0,
+    number_format: o.Format = None, site: o.Where = "world", freeze: o.Freeze = None, train_layers: o.Trained = -1, lora_rank: o.Lora = 0,
+    base_format: o.Base = "", phase: o.Phase = "prefill", context: o.Context = 0, samples: o.Samples = 0.0,
+    deadline_hours: Annotated[float, typer.Option(metavar="H", help="The job of --samples must be done by then.")] = 0.0,
+    power_kw: Annotated[float, typer.Option(metavar="KW", help="Most that devices and hosts may draw.")] = 0.0,
+    offload: Annotated[bool, typer.Option("--offload", help="Also try optimizer states and activations in the host's memory.")] = False,
+    contexts: Annotated[str, typer.Option("--cp", metavar="A,B,..", help="Degrees of context parallelism to try.")] = "1", out: o.Out = None,
+    as_json: o.Json = False,
+) -> None:  # fmt: skip
+    """The best plans, every plan of the space evaluated."""
+    from thrifty.levers.parallelize.page import search_page
+    from thrifty.levers.parallelize.searching import Limits, search
+    from thrifty.levers.parallelize.space import Space
+    from thrifty.progress import showing
+
+    if top < 1:
+        raise BadValue(f"top={top} is below 1. Choose how many plans to show.")
+    chosen = o.task_of(task, freeze=freeze, train_layers=train_layers, lora_rank=lora_rank, base_format=base_format, phase=phase, context=context)
+    question = o.question_of(workload, on, devices=devices, batch=batch, task=chosen, mode=mode, site=site, seq=seq, format=number_format)
+    limits = Limits(deadline_s=deadline_hours * 3600 or None, samples=samples or None, power_w=power_kw * 1e3 or None)
+    offloads = (frozenset(), frozenset({"optimizer"}), frozenset({"activations"}), frozenset({"optimizer", "activations"})) if offload else (frozenset(),)
+    space = Space(published=mode == "compat", offload=offloads, context=_degrees(contexts))  # type: ignore[arg-type]
+    with showing() as progress:
+        found = search(question, objective=objective, space=space, limits=limits, top=top, progress=progress)
+    command = o.said("search", workload, on=on, devices=devices, batch=batch, objective=objective, top=top, mode=mode, seq=seq)
+    _give(lambda: search_page(question, found, command=command, generated=_now()), found.to_dict(), out, as_json)
+
+
+@app.command("sweep")
+def sweep(
+    workload: o.Name, on: o.On = "zionex", devices: o.Devices = 0, plan: o.PlanText = "", batch: o.Batch = 0, task: o.TaskName = "pretrain",
+    mode: o.Mode = "physical", seq: o.Seq = 0, factors: Annotated[str, typer.Option(metavar="A,B,..", help="Factors.")] = "1,2,3,4,5,6,7,8,9,10",
+    out: o.Out = None, as_json: o.Json = False,
+) -> None:  # fmt: skip
+    """How much faster with each resource alone, and with all together, times 1 to 10. Without --plan: the fastest that fits."""
+    from thrifty.levers.parallelize.page import sweep_page
+    from thrifty.levers.parallelize.searching import search
+    from thrifty.levers.parallelize.sweeping import sweep_hardware
+
+    question = o.question_of(workload, on, devices=devices, batch=batch, task=o.task_of(task), mode=mode, seq=seq)
+    words = o.read_plans([plan])[0] if plan else search(question, top=1).best[0].plan
+    found = sweep_hardware(question, words, _numbers(factors))
+    command = o.said("sweep", workload, on=on, devices=devices, plan=str(words), batch=batch, mode=mode, seq=seq, factors=factors)
+    said = {"workload": question.layers.name, "on": question.system.name, "mode": mode, "plan": str(words), **found.to_dict()}
+    _give(lambda: sweep_page(question, words, found, command=command, generated=_now()), said, out, as_json)
+
+
+@app.command("compare")
+def compare(
+    workload: o.Name, on: o.Systems = ["zionex"], devices: o.Devices = 0, plan: o.Plans = ["dense=fsdp", "dense=ddp"], batch: o.Batch = 0,  # noqa: B006
+    task: o.TaskName = "pretrain", mode: o.Mode = "physical", seq: o.Seq = 0, site: o.Where = "world", samples: o.Samples = 0.0, out: o.Out = None,
+    as_json: o.Json = False,
+) -> None:  # fmt: skip
+    """Plans and systems side by side, each in both modes; ratios are against the first."""
+    from thrifty.levers.parallelize.page import compare_page
+    from thrifty.levers.parallelize.sweeping import side_by_side
+
+    questions = [(system, o.question_of(workload, system, devices=devices, batch=batch, task=o.task_of(task), mode=mode, seq=seq, site=site)) for system in on]
+    sides = side_by_side(questions, o.read_plans(plan), samples=samples)
+    command = o.said("compare", workload, on=on, devices=devices, plan=plan, batch=batch, mode=mode, seq=seq, samples=samples)
+    said = {"workload": questions[0][1].layers.name, "mode": mode, "sides": [side.to_dict() for side in sides]}
+    _give(lambda: compare_page(questions[0][1], sides, command=command, generated=_now()), said, out, as_json)
+
+
+@app.command("explain")
+def explain(
+    workload: o.Name, on: o.On = "zionex", devices: o.Devices = 0, plan: o.PlanText = o.DENSE, batch: o.Batch = 0, task: o.TaskName = "pretrain",
+    mode: o.Mode = "physical", seq: o.Seq = 0, reach: Annotated[float, typer.Option(metavar="X", help="Which hardware gives X times the speed?")] = 2.0,
+    out: o.Out = None, as_json: o.Json = False,
+) -> None:  # fmt: skip
+    """Why a plan takes as long as it does, what would have to change for it to fit, and what the hardware must have to reach a speed-up."""
+    from thrifty.levers.parallelize.explaining import reach as reach_speedup
+    from thrifty.levers.parallelize.explaining import why
+    from thrifty.levers.parallelize.page import explain_page
+    from thrifty.levers.parallelize.showing import Answer
+
+    question = o.question_of(workload, on, devices=devices, batch=batch, task=o.task_of(task), mode=mode, seq=seq)
+    (words,) = o.read_plans([plan])
+    answer, reasons, needed = Answer.of(question, words), why(question, words), reach_speedup(question, words, reach)
+    command = o.said("explain", workload, on=on, devices=devices, plan=plan, batch=batch, mode=mode, seq=seq, reach=reach)
+    said = {**answer.to_dict(), "why": reasons.to_dict(), "reach": {"speedup": reach, "factors": needed}}
+    _give(lambda: explain_page(answer, reasons, reach, needed, command=command, generated=_now()), said, out, as_json)
+
+
+def _give(page: Any, said: dict[str, Any], out: Path | None, as_json: bool) -> None:
+    """The answer where it is wanted: a page, JSON, the terminal."""
+    from thrifty.report import to_terminal, write_html
+
+    if out is not None:
+        write_html(page(), out)
+    if as_json:
+        print_json(said)
+        return
+    print_parts(to_terminal(page()), *([f"page: {out}"] if out is not None else []))
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}"
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(piece) for piece in text.split(",")]
+    except ValueError as error:
+        raise BadValue(f"'{text}' is no list of numbers. Write them with commas between: 1,2,5,10.") from error
+
+
+def _degrees(text: str) -> tuple[int, ...]:
+    numbers = _numbers(text)
+    if any(number < 1 or number != int(number) for number in numbers):
+        raise BadValue(f"cp={text} has a degree that is no whole number from 1 up. Give such numbers.")
+    return tuple(int(number) for number in numbers)
