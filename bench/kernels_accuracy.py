@@ -4,7 +4,6 @@ The rest is shown beside it, gate or not: narrower formats, attention, each fram
 """
 
 from _claim import report
-
 from thrifty.cost.kernels import validate_attention, validate_gemm
 
 LIMIT = 0.10

@@ -7,6 +7,7 @@ import time
 
 import numba
 import numpy as np
+
 from _claim import report, spread
 from thrifty.cost.kernels import functions, kernel_parameters, plain_functions
 from thrifty.hardware import load
