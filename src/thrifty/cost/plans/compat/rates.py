@@ -49,6 +49,7 @@ class PublishedRates:
         return self.flops[int(width)]
 
 
+@functools.cache
 def published_names() -> tuple[str, ...]:
     """Systems whose sustained rates the published model states."""
     return tuple(path.removesuffix(".node.devices") for path in load_facts(_SHEET).facts if path.endswith(".node.devices"))
