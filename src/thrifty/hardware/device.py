@@ -181,7 +181,8 @@ class Tier:
 class System:
     """Devices joined in tiers, innermost first: 8 GPUs by NVLink, 16 nodes by InfiniBand.
 
-    host_power_w: of a node without its devices (hosts, fans, NICs); None where nobody says
+    host_power_w       : of a node (a unit of the first tier) without its devices: hosts, fans, NICs; None where nobody says
+    price_usd_per_hour : of renting a node; price_usd: of the whole
     """
 
     name: str
@@ -216,8 +217,7 @@ class System:
             left //= count
         share = devices / self.devices
         return replace(
-            self, tiers=(*tiers, replace(self.tiers[-1], count=left)), price_usd=None if self.price_usd is None else self.price_usd * share,
-            price_usd_per_hour=None if self.price_usd_per_hour is None else self.price_usd_per_hour * share,
+            self, tiers=(*tiers, replace(self.tiers[-1], count=left)), price_usd=None if self.price_usd is None else self.price_usd * share
         )  # fmt: skip
 
     def scaled(self, *, compute: float = 1.0, bandwidth: float = 1.0, capacity: float = 1.0, links: Mapping[str, float] | None = None) -> System:

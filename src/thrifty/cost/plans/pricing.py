@@ -47,7 +47,7 @@ class Rates:
     def of(cls, system: System, site: Site, format_name: str) -> Rates:
         device = system.device
         energy, carbon, devices = EnergyModel.of(device), CarbonModel.of(device, site), system.devices
-        hourly = system.price_usd_per_hour
+        hourly = None if system.price_usd_per_hour is None else system.price_usd_per_hour * system.nodes
         if hourly is None and device.price_usd_per_hour is not None:
             hourly = device.price_usd_per_hour * devices
         return cls(

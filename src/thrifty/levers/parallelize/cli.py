@@ -51,7 +51,10 @@ def search(
     deadline_hours: Annotated[float, typer.Option(metavar="H", help="The job of --samples must be done by then.")] = 0.0,
     power_kw: Annotated[float, typer.Option(metavar="KW", help="Most that devices and hosts may draw.")] = 0.0,
     offload: Annotated[bool, typer.Option("--offload", help="Also try optimizer states and activations in the host's memory.")] = False,
-    contexts: Annotated[str, typer.Option("--cp", metavar="A,B,..", help="Degrees of context parallelism to try.")] = "1", out: o.Out = None,
+    contexts: Annotated[str, typer.Option("--cp", metavar="A,B,..", help="Degrees of context parallelism to try.")] = "1",
+    new_tokens: Annotated[int, typer.Option(metavar="N", help="--phase disaggregated: tokens written for a request.")] = 256,
+    ttft_ms: Annotated[float, typer.Option(metavar="MS", help="--phase disaggregated: most for the first token.")] = 0.0,
+    tpot_ms: Annotated[float, typer.Option(metavar="MS", help="--phase disaggregated: most for each later token.")] = 0.0, out: o.Out = None,
     as_json: o.Json = False,
 ) -> None:  # fmt: skip
     """The best plans, every plan of the space evaluated."""
@@ -62,6 +65,20 @@ def search(
 
     if top < 1:
         raise BadValue(f"top={top} is below 1. Choose how many plans to show.")
+    if phase == "disaggregated":
+        from thrifty.levers.parallelize.page import serving_page
+        from thrifty.levers.parallelize.serving import disaggregate
+
+        if task != "inference":
+            raise BadValue(f"phase=disaggregated belongs to inference, and the task is {task}. Choose --task inference.")
+        served = disaggregate(
+            workload, on, devices=devices, seq=seq or 2048, new_tokens=new_tokens, ttft_s=ttft_ms / 1e3 or None, tpot_s=tpot_ms / 1e3 or None,
+            format=number_format,
+        )  # fmt: skip
+        words = o.said("search", workload, on=on, devices=devices, task=task, phase=phase, seq=seq, new_tokens=new_tokens, ttft_ms=ttft_ms, tpot_ms=tpot_ms)
+        said = {"workload": workload, "system": on, **served.to_dict()}
+        _give(lambda: serving_page(workload, on, served, command=words, generated=_now()), said, out, as_json)
+        return
     chosen = o.task_of(task, freeze=freeze, train_layers=train_layers, lora_rank=lora_rank, base_format=base_format, phase=phase, context=context)
     question = o.question_of(workload, on, devices=devices, batch=batch, task=chosen, mode=mode, site=site, seq=seq, format=number_format)
     limits = Limits(deadline_s=deadline_hours * 3600 or None, samples=samples or None, power_w=power_kw * 1e3 or None)

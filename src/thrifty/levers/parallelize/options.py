@@ -28,7 +28,7 @@ Freeze = Annotated[list[str] | None, typer.Option("--freeze", metavar="PART", he
 Trained = Annotated[int, typer.Option("--train-layers", metavar="N", help="finetune: train the last N layers of the body only.")]
 Lora = Annotated[int, typer.Option("--lora-rank", metavar="R", help="finetune: train matrices of rank R beside every product.")]
 Base = Annotated[str, typer.Option("--base-format", metavar="FORMAT", help="finetune: format of frozen weights, e.g. int4 for QLoRA.")]
-Phase = Annotated[str, typer.Option("--phase", help="inference: prefill or decode.")]
+Phase = Annotated[str, typer.Option("--phase", help="inference: prefill or decode; search also knows disaggregated: two pools.")]
 Context = Annotated[int, typer.Option("--context", metavar="N", help="decode: tokens already cached.")]
 Seq = Annotated[int, typer.Option("--seq", metavar="N", help="Tokens of a sequence. [default: 2048, or the model's context]")]
 Format = Annotated[str | None, typer.Option("--format", metavar="FORMAT", help="Number format. [default: as published]")]

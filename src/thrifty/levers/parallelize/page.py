@@ -10,6 +10,7 @@ from thrifty.cost.plans.plan import Plan
 from thrifty.levers.parallelize.explaining import Why
 from thrifty.levers.parallelize.questions import Question
 from thrifty.levers.parallelize.searching import Candidate, Found
+from thrifty.levers.parallelize.serving import Serving
 from thrifty.levers.parallelize.showing import Answer
 from thrifty.levers.parallelize.sweeping import Side, Sweep
 from thrifty.quantities import show
@@ -299,4 +300,22 @@ def explain_page(answer: Answer, reasons: Why, speedup: float, needed: Mapping[s
     return Page(
         title=page.title, summary=f"{reasons.binding.capitalize()} binds. {page.summary}", sections=[*sections, *page.sections], headline=page.headline,
         inputs=page.inputs, command=command, generated=generated,
+    )  # fmt: skip
+
+
+def serving_page(workload: str, on: str, served: Serving, *, command: str, generated: str) -> Page:
+    """Two pools of devices, side by side."""
+    columns = (
+        Column(key="name", title="Pool"), Column(key="devices", title="Devices", truth="given", style="integer"),
+        Column(key="tensor", title="Tensor parallel", truth="given", style="integer"), Column(key="batch", title="Batch", truth="given", style="integer"),
+        Column(key="step_s", title="Step", unit="s", truth="modelled"), Column(key="rate", title="Requests a second", truth="modelled"), MEMORY,
+    )  # fmt: skip
+    rows: list[list[Cell]] = [[p.phase, p.devices, p.tensor, p.batch, p.step_s, p.rate_per_s, p.memory_bytes] for p in (served.prefill, served.decode)]
+    against = f"{served.gain:.2f} times what the same devices serve doing both in turn" if served.gain else "doing both in turn keeps to no such limits"
+    return Page(
+        title=f"Serving {workload} by two pools on {on}",
+        summary=f"{served.requests_per_s:,.4g} requests a second: {against}. First token after {show(served.ttft_s, 's')}, then one every {show(served.tpot_s, 's')}.",
+        sections=[Section("Pools", [Table(columns=columns, rows=rows, caption="What reads prompts, what writes tokens")], id="pools")],
+        headline={"requests a second": _number(served.requests_per_s), "first token": _number(served.ttft_s, "s"), "each token": _number(served.tpot_s, "s")},
+        command=command, generated=generated,
     )  # fmt: skip
