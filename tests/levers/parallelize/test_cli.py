@@ -69,7 +69,7 @@ def test_formula_a_job_and_a_spread() -> None:
 
 def test_formula_other_commands_answer() -> None:
     best = read("search", *PUBLISHED, "--top", "2", "--objective", "carbon")
-    assert [each["plan"] for each in best["best"]][0] == "embedding=mp:128;dense=tp:8,ddp:16"
+    assert best["best"][0]["plan"] == "embedding=mp:128;dense=tp:8,ddp:16"
     assert best["exact"]
     swept = read("sweep", *PUBLISHED, "--plan", "dense=tp:8,ddp", "--factors", "10")
     assert swept["speedup"]["all"]["10.0"] == pytest.approx(10)

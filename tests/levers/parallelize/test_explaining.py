@@ -5,7 +5,7 @@ import pytest
 from thrifty.cost.plans.answering import evaluate
 from thrifty.errors import BadValue
 from thrifty.levers.parallelize import Plan, Question, ask, reach, side_by_side, sweep_hardware, why
-from thrifty.levers.parallelize.explaining import resources, scaled
+from thrifty.levers.parallelize.asking.explaining import resources, scaled
 
 PLAN = Plan.parse("embedding=mp;dense=tp:8,ddp:16")
 

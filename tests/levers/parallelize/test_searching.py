@@ -5,7 +5,7 @@ import pytest
 
 from thrifty.errors import BadValue, NoRoom, ThriftyError, UnknownName
 from thrifty.levers.parallelize import Limits, Question, Space, ask, search
-from thrifty.levers.parallelize.searching import read_objective
+from thrifty.levers.parallelize.asking.searching import read_objective
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_formula_what_cannot_fit_is_refused_with_the_shortfall() -> None:
 
 def test_formula_money_needs_a_price() -> None:
     with pytest.raises(BadValue, match="states no price per hour"):
-        search(ask("dlrm-a", "mi250x-node", devices=8, batch=4096), objective="cost")
+        search(ask("dlrm-a", "mi250x-4", devices=8, batch=4096), objective="cost")
 
 
 def test_formula_objectives_are_read() -> None:

@@ -58,16 +58,16 @@ def search(
     as_json: o.Json = False,
 ) -> None:  # fmt: skip
     """The best plans, every plan of the space evaluated."""
+    from thrifty.levers.parallelize.asking.searching import Limits, search
+    from thrifty.levers.parallelize.asking.space import Space
     from thrifty.levers.parallelize.page import search_page
-    from thrifty.levers.parallelize.searching import Limits, search
-    from thrifty.levers.parallelize.space import Space
     from thrifty.progress import showing
 
     if top < 1:
         raise BadValue(f"top={top} is below 1. Choose how many plans to show.")
     if phase == "disaggregated":
+        from thrifty.levers.parallelize.asking.serving import disaggregate
         from thrifty.levers.parallelize.page import serving_page
-        from thrifty.levers.parallelize.serving import disaggregate
 
         if task != "inference":
             raise BadValue(f"phase=disaggregated belongs to inference, and the task is {task}. Choose --task inference.")
@@ -97,9 +97,9 @@ def sweep(
     out: o.Out = None, as_json: o.Json = False,
 ) -> None:  # fmt: skip
     """How much faster with each resource alone, and with all together, times 1 to 10. Without --plan: the fastest that fits."""
+    from thrifty.levers.parallelize.asking.searching import search
+    from thrifty.levers.parallelize.asking.sweeping import sweep_hardware
     from thrifty.levers.parallelize.page import sweep_page
-    from thrifty.levers.parallelize.searching import search
-    from thrifty.levers.parallelize.sweeping import sweep_hardware
 
     question = o.question_of(workload, on, devices=devices, batch=batch, task=o.task_of(task), mode=mode, seq=seq)
     words = o.read_plans([plan])[0] if plan else search(question, top=1).best[0].plan
@@ -116,8 +116,8 @@ def compare(
     as_json: o.Json = False,
 ) -> None:  # fmt: skip
     """Plans and systems side by side, each in both modes; ratios are against the first."""
+    from thrifty.levers.parallelize.asking.sweeping import side_by_side
     from thrifty.levers.parallelize.page import compare_page
-    from thrifty.levers.parallelize.sweeping import side_by_side
 
     questions = [(system, o.question_of(workload, system, devices=devices, batch=batch, task=o.task_of(task), mode=mode, seq=seq, site=site)) for system in on]
     sides = side_by_side(questions, o.read_plans(plan), samples=samples)
@@ -133,8 +133,8 @@ def explain(
     out: o.Out = None, as_json: o.Json = False,
 ) -> None:  # fmt: skip
     """Why a plan takes as long as it does, what would have to change for it to fit, and what the hardware must have to reach a speed-up."""
-    from thrifty.levers.parallelize.explaining import reach as reach_speedup
-    from thrifty.levers.parallelize.explaining import why
+    from thrifty.levers.parallelize.asking.explaining import reach as reach_speedup
+    from thrifty.levers.parallelize.asking.explaining import why
     from thrifty.levers.parallelize.page import explain_page
     from thrifty.levers.parallelize.showing import Answer
 

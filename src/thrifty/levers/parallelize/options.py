@@ -12,7 +12,7 @@ from thrifty.cost.plans.evaluation import MODES
 from thrifty.cost.plans.plan import Plan
 from thrifty.cost.plans.tasks import TASKS, Task
 from thrifty.errors import BadValue
-from thrifty.levers.parallelize.questions import Question, ask
+from thrifty.levers.parallelize.asking.questions import Question, ask
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Name = Annotated[str, typer.Argument(metavar="WORKLOAD", help="A model of the catalogue (NAME:published: the paper's stand-in), a sheet or a model folder.")]

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from thrifty.cost.plans.answering import schedule_of
 from thrifty.cost.plans.evaluation import Evaluation
 from thrifty.cost.plans.plan import Plan
-from thrifty.levers.parallelize.explaining import Why
-from thrifty.levers.parallelize.questions import Question
-from thrifty.levers.parallelize.searching import Candidate, Found
-from thrifty.levers.parallelize.serving import Serving
+from thrifty.levers.parallelize.asking.explaining import Why
+from thrifty.levers.parallelize.asking.questions import Question
+from thrifty.levers.parallelize.asking.searching import Candidate, Found
+from thrifty.levers.parallelize.asking.serving import Serving
+from thrifty.levers.parallelize.asking.sweeping import Side, Sweep
 from thrifty.levers.parallelize.showing import Answer
-from thrifty.levers.parallelize.sweeping import Side, Sweep
 from thrifty.quantities import show
 from thrifty.report import Block, Bullets, Cell, Chart, Column, Facts, Note, Number, Page, Section, Table, Text
 from thrifty.timeline import Event
@@ -314,7 +314,8 @@ def serving_page(workload: str, on: str, served: Serving, *, command: str, gener
     against = f"{served.gain:.2f} times what the same devices serve doing both in turn" if served.gain else "doing both in turn keeps to no such limits"
     return Page(
         title=f"Serving {workload} by two pools on {on}",
-        summary=f"{served.requests_per_s:,.4g} requests a second: {against}. First token after {show(served.ttft_s, 's')}, then one every {show(served.tpot_s, 's')}.",
+        summary=f"{served.requests_per_s:,.4g} requests a second: {against}. First token after {show(served.ttft_s, 's')}, then one every "
+        f"{show(served.tpot_s, 's')}.",
         sections=[Section("Pools", [Table(columns=columns, rows=rows, caption="What reads prompts, what writes tokens")], id="pools")],
         headline={"requests a second": _number(served.requests_per_s), "first token": _number(served.ttft_s, "s"), "each token": _number(served.tpot_s, "s")},
         command=command, generated=generated,

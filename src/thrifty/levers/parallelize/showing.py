@@ -11,7 +11,7 @@ from thrifty.cost.plans.evaluation import Evaluation
 from thrifty.cost.plans.plan import Plan
 from thrifty.errors import BadValue
 from thrifty.footprint import Footprint
-from thrifty.levers.parallelize.questions import Job, Question
+from thrifty.levers.parallelize.asking.questions import Job, Question
 from thrifty.timeline import Spread, write_chrome_trace
 
 

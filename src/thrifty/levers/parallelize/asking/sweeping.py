@@ -10,8 +10,8 @@ from thrifty.cost.plans.evaluation import Evaluation
 from thrifty.cost.plans.plan import Plan
 from thrifty.errors import BadValue
 from thrifty.footprint import Footprint
-from thrifty.levers.parallelize.explaining import resources, seconds_with
-from thrifty.levers.parallelize.questions import Job, Question
+from thrifty.levers.parallelize.asking.explaining import resources, seconds_with
+from thrifty.levers.parallelize.asking.questions import Job, Question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

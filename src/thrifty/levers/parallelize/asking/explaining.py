@@ -18,7 +18,7 @@ from thrifty.cost.plans.configurations import Configurations
 from thrifty.cost.plans.plan import Plan
 from thrifty.errors import BadValue
 from thrifty.hardware.device import System
-from thrifty.levers.parallelize.questions import Question
+from thrifty.levers.parallelize.asking.questions import Question
 
 STEP: Final = 1.01
 MOST: Final = 1000.0

@@ -16,8 +16,8 @@ from thrifty.cost.plans.plan import Plan
 from thrifty.cost.plans.pricing import Costs, costs_of, refuse_unpriced
 from thrifty.errors import BadValue, NoRoom, unknown_name
 from thrifty.footprint import Footprint, pareto_front
-from thrifty.levers.parallelize.questions import Question
-from thrifty.levers.parallelize.space import Space
+from thrifty.levers.parallelize.asking.questions import Question
+from thrifty.levers.parallelize.asking.space import Space
 from thrifty.progress import Progress
 
 OBJECTIVES: Final = ("time", "cost", "energy", "carbon")
