@@ -29,6 +29,18 @@ def scatter(**changes: object) -> Chart:
     return Chart(**(given | changes))  # type: ignore[arg-type]
 
 
+def timeline(**changes: object) -> Chart:
+    given: dict[str, object] = {
+        "kind": "timeline", "title": "One step", "x": "start", "y": "stream", "low": "start", "high": "end", "series": "kind",
+        "columns": (Column(key="stream", title="Stream"), Column(key="start", title="From", unit="s", truth="modelled"),
+                    Column(key="end", title="To", unit="s", truth="modelled"), Column(key="kind", title="Work")),
+        "rows": [("compute", 0.0, 0.004, "gemm"), ("network", 0.004, 0.007, "all_reduce"), ("compute", 0.004, 0.006, "attention"),
+                 ("compute", 0.006, 0.010, "gemm")],
+        "alt": "Timeline of a step: the network works for three of its ten milliseconds, behind computing.",
+    }  # fmt: skip
+    return Chart(**(given | changes))  # type: ignore[arg-type]
+
+
 def all_charts() -> dict[str, Chart]:
     """A chart of every kind and of every variant of it that draws other marks."""
     intensity = Column(key="i", title="Intensity", unit="FLOP/B", truth="modelled")
@@ -52,6 +64,7 @@ def all_charts() -> dict[str, Chart]:
         "roofline": Chart(kind="roofline", title="Roofline", columns=flops, x="i", y="f", label="name", alt=alt,
                           rows=[("attention", 41, 7e10), ("norm", 0.2, 6e8)],
                           roofs=(Roof("FP32", 1.4e11, 2.1e10), Roof("BF16", 3.1e11, 2.1e10)), roofs_truth="measured"),
+        "timeline": timeline(),
         "heat map": Chart(kind="heat map", title="Steps", columns=(GROUP, NAME, TIME), x="group", y="name", colour="time_s", alt=alt,
                           rows=[(str(b), str(s), b * s / 100) for b in (1, 2, 4) for s in (128, 512)]),
     }  # fmt: skip

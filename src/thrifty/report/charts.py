@@ -11,17 +11,19 @@ from thrifty.errors import BadValue
 from thrifty.report.numbers import Ground, Number
 from thrifty.report.tables import Cell, Column, Table
 
-ChartKind = Literal["bars", "stacked bars", "scatter", "line", "roofline", "heat map"]
+ChartKind = Literal["bars", "stacked bars", "scatter", "line", "roofline", "heat map", "timeline"]
 """bars, stacked bars : y names, x numbers; one bar a name, or one a name and series
 scatter           : x and y numbers, a name at each point; `front` marks those that nothing beats
 line              : x and y numbers, one line a series
 roofline          : x work per byte, y work per second, both logarithmic, under `roofs`
-heat map          : x and y names, `colour` numbers"""
+heat map          : x and y names, `colour` numbers
+timeline          : y names of rows (streams), `low` and `high` numbers, the start and the end of each bar; x is the column of `low`"""
 
 KINDS: Final = get_args(ChartKind)
 ROLES: Final = ("x", "y", "series", "label", "colour", "low", "high", "front")
 _NUMERIC: Final[dict[str, tuple[str, ...]]] = {
     "bars": ("x",), "stacked bars": ("x",), "scatter": ("x", "y"), "line": ("x", "y"), "roofline": ("x", "y"), "heat map": ("colour",),
+    "timeline": ("low", "high"),
 }  # fmt: skip
 
 
@@ -42,8 +44,8 @@ class Roof:
 class Chart:
     """A drawing of a table, which always comes with it.
 
-    x, y, series, label, colour, low, high, front : keys of columns. `label` names points; `low` and `high` are a bar's range;
-        `front` is True for points that nothing beats
+    x, y, series, label, colour, low, high, front : keys of columns. `label` names points; `low` and `high` are a bar's range,
+        on a timeline its start and end; `front` is True for points that nothing beats
     x_log, y_log : logarithmic axes; bars become dots on one
     strong : names of bars or points that stand out, e.g. this machine
     alt : what a reader who cannot see the chart is told: what is drawn against what, and what it shows
@@ -82,8 +84,19 @@ class Chart:
                     raise BadValue(f"chart '{self.title}' draws '{value}' of column '{key}' as a number. Give numbers, or None where there is none.")
         if self.kind == "heat map" and not self.colour:
             raise BadValue(f"heat map '{self.title}' has no colour. Name the column whose numbers colour it.")
+        if self.kind == "timeline":
+            self._check_timeline()
         if len(self.alt) < 40:
             raise BadValue(f"chart '{self.title}' tells readers who cannot see it {len(self.alt)} characters. Say in 40 or more what it shows.")
+
+    def _check_timeline(self) -> None:
+        if not (self.low and self.high and self.x == self.low):
+            raise BadValue(f"timeline '{self.title}' has x='{self.x}', low='{self.low}', high='{self.high}'. Name the columns of start and end, x as low.")
+        if self.x_log or self.y_log:
+            raise BadValue(f"timeline '{self.title}' has a logarithmic axis, and time has no ratio. Leave x_log and y_log out.")
+        for name, start, end in zip(self.texts(self.y), self.numbers(self.low), self.numbers(self.high), strict=True):
+            if end < start:
+                raise BadValue(f"timeline '{self.title}' has a bar on '{name}' that starts at {start:g} and ends at {end:g}. End it at its start or later.")
 
     @property
     def table(self) -> Table:

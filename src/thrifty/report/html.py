@@ -16,6 +16,7 @@ from thrifty.report.charts import Chart
 from thrifty.report.grids import Grid, grid_of
 from thrifty.report.numbers import GROUNDS, Ground
 from thrifty.report.tables import Column, Table
+from thrifty.report.timelines import MOST_BARS, sums_table
 
 
 def to_html(page: Page) -> str:
@@ -105,14 +106,19 @@ def _block_view(block: Block, prefix: str) -> dict[str, Any]:
 def _chart_view(chart: Chart, prefix: str) -> dict[str, Any]:
     from markupsafe import Markup
 
-    from thrifty.report.drawing import chart_svg
+    from thrifty.report.drawing import draw
 
-    caption = chart.caption
+    drawing = draw(chart, prefix)
+    caption = f"{chart.caption} {drawing.remark}".strip()
     if lost := len(chart.rows) - len(chart.drawable()):
         caption = f"{caption} {lost} of {len(chart.rows)} rows cannot be drawn on these axes and stand in the data only.".strip()
+    table = chart.table
+    if chart.kind == "timeline" and len(chart.rows) > MOST_BARS:
+        table = sums_table(chart)
+        caption = f"{caption} The data beneath sums {len(chart.rows):,} bars by row and kind.".strip()
     return {
-        "is": "chart", "title": chart.title, "caption": caption, "alt": chart.alt, "svg": Markup(chart_svg(chart, prefix)),
-        "grid": grid_of(chart.table), "roofs": roofs_grid(chart), "grounds": chart.grounds,
+        "is": "chart", "title": chart.title, "caption": caption, "alt": chart.alt, "svg": Markup(drawing.svg),
+        "grid": grid_of(table), "roofs": roofs_grid(chart), "grounds": chart.grounds,
     }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from thrifty.report.blocks import Block, Bullets, Code, Facts, Note, Page, Text, plain, spans
@@ -10,6 +11,7 @@ from thrifty.report.charts import Chart
 from thrifty.report.grids import Grid, grid_of
 from thrifty.report.numbers import Ground, Number
 from thrifty.report.tables import Table
+from thrifty.report.timelines import block_key, block_lines, sums_table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -18,10 +20,11 @@ if TYPE_CHECKING:
 _STYLES: Final[dict[Ground, str]] = {"measured": "green", "modelled": "blue", "literature": "yellow", "given": "dim"}
 _SPELLINGS: Final[dict[str, str]] = {"plain": "", "strong": "bold", "emphasis": "italic", "code": "cyan"}
 _BAR_CELLS: Final = 28
+_MOST_POINTS: Final = 60
 
 
 def to_terminal(page: Page) -> RenderableType:
-    """The page as something rich prints: ``rich.print(to_terminal(page))``. Charts become their tables, bars beside them."""
+    """The page as something rich prints: ``rich.print(to_terminal(page))``. Charts become their tables, bars beside them, timelines rows of blocks."""
     from rich.console import Group
     from rich.text import Text as RichText
 
@@ -61,9 +64,25 @@ def block_parts(block: Block) -> list[RenderableType]:
         case Table():
             return [_grid(grid_of(block))]
         case Chart():
-            front = [value is True for value in block.table.values(block.front)] if block.front else []
-            parts: list[RenderableType] = [_grid(grid_of(block.table), _bars(block) or [" ★" if best else "" for best in front])]
-            return parts + ([_marked(block.caption)] if block.caption else [])
+            return [*_chart_parts(block), *([_marked(block.caption)] if block.caption else [])]
+
+
+def _chart_parts(chart: Chart) -> list[RenderableType]:
+    """The table of a chart with what can be drawn beside it; the rows of a timeline above its sums."""
+    from rich.text import Text as RichText
+
+    if chart.kind == "timeline":
+        lines: list[RenderableType] = [RichText(line, no_wrap=True, overflow="crop") for line in block_lines(chart)]
+        lines += [RichText(block_key(chart))] if lines else []
+        return [RichText(plain(chart.title), style="bold"), *lines, RichText(), _grid(replace(grid_of(sums_table(chart)), caption=""))]
+    front = [value is True for value in chart.table.values(chart.front)] if chart.front else []
+    names = chart.texts(chart.label)
+    if chart.kind != "scatter" or len(chart.rows) <= _MOST_POINTS or not (front or chart.strong):
+        return [_grid(grid_of(chart.table), _bars(chart) or [" ★" if best else "" for best in front])]
+    kept = [row for row in range(len(chart.rows)) if (front and front[row]) or (names[row] and names[row] in chart.strong)]
+    table = replace(chart.table, rows=[chart.rows[row] for row in kept])
+    left_out = f"{len(chart.rows) - len(kept):,} of {len(chart.rows):,} points are not listed here; JSON has them all."
+    return [_grid(grid_of(table), [" ★" if front and front[row] else "" for row in kept]), RichText(left_out, style="dim")]
 
 
 def _bars(chart: Chart) -> list[str]:

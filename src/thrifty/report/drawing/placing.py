@@ -16,6 +16,7 @@ _AROUND: tuple[tuple[float, float, Side], ...] = (
     (0.8, -0.75, "left"), (0.8, 0.75, "left"), (-0.8, -0.75, "right"), (-0.8, 0.75, "right"),
 )  # fmt: skip
 _REACHES = (9.0, 14.0, 22.0, 32.0, 44.0, 58.0)
+_FARTHER = (76.0, 98.0)
 LEADER_FROM = 20.0
 """A label farther than this from its point gets a thin line to it."""
 
@@ -33,27 +34,43 @@ Box = tuple[float, float, float, float]
 
 
 def place_labels(
-    points: Sequence[tuple[float, float]], names: Sequence[str], width: float, height: float, obstacles: Sequence[tuple[float, float]] = ()
-) -> list[Label]:
-    """A place for every name, greedily from the top left: the one that covers least of points, names and obstacles, nearest first."""
-    taken: list[tuple[Box, float]] = [((x - 6, y - 6, x + 6, y + 6), 3.0) for x, y in points]
-    taken += [((x - 2, y - 2, x + 2, y + 2), 1.0) for x, y in obstacles]
-    places: dict[int, Label] = {}
-    for index in sorted(range(len(points)), key=lambda i: (points[i][1], points[i][0])):
+    points: Sequence[tuple[float, float]], names: Sequence[str], width: float, height: float, obstacles: Sequence[tuple[float, float]] = (),
+    *, first: Sequence[int] = (), crowded: bool = False,
+) -> list[Label | None]:  # fmt: skip
+    """A place for every name, greedily from the top left: the one that covers least of points, names and obstacles, nearest first.
+
+    None for a point without a name. `first` are served before the others. `crowded` leaves out names that would cover another name,
+    that would not be on the chart, or, unless they are `first`, that would cover a point.
+    """
+    import numpy as np
+
+    named = [index for index, name in enumerate(names) if name]
+    taken = np.empty((len(points) + len(obstacles) + len(named), 5))
+    for row, (x, y) in enumerate(points):
+        taken[row] = x - 6, y - 6, x + 6, y + 6, 3.0
+    for row, (x, y) in enumerate(obstacles, len(points)):
+        taken[row] = x - 2, y - 2, x + 2, y + 2, 1.0
+    count = free = len(points) + len(obstacles)
+    reaches = (*_REACHES, *_FARTHER) if crowded else _REACHES
+    places: list[Label | None] = [None] * len(points)
+    for index in sorted(named, key=lambda i: (i not in first, points[i][1], points[i][0])):
         x, y = points[index]
         length = len(names[index]) * CHARACTER_PX
-        best: tuple[float, Label, Box] | None = None
-        for reach in _REACHES:
-            for dx, dy, side in _AROUND:
-                label = Label(dx * reach, dy * max(reach, 13.0), side)
-                box = _box(x + label.dx, y + label.dy, length, side)
-                cost = sum(weight * _overlap(box, other) for other, weight in taken) + 4 * _outside(box, width, height) + 0.7 * (reach - _REACHES[0])
-                if best is None or cost < best[0]:
-                    best = (cost, label, box)
-        assert best is not None, "there are places to try"
-        places[index] = best[1]
-        taken.append((best[2], 4.0))
-    return [places[index] for index in range(len(points))]
+        labels = [Label(dx * reach, dy * max(reach, 13.0), side) for reach in reaches for dx, dy, side in _AROUND]
+        boxes = np.array([_box(x + label.dx, y + label.dy, length, label.align) for label in labels])
+        wide = np.minimum(boxes[:, None, 2], taken[:count, 2]) - np.maximum(boxes[:, None, 0], taken[:count, 0])
+        high = np.minimum(boxes[:, None, 3], taken[:count, 3]) - np.maximum(boxes[:, None, 1], taken[:count, 1])
+        covered = np.maximum(wide, 0.0) * np.maximum(high, 0.0) * taken[:count, 4]
+        outside = np.array([_outside((box[0], box[1], box[2], box[3]), width, height) for box in boxes])
+        far = np.repeat([0.7 * (reach - _REACHES[0]) for reach in reaches], len(_AROUND))
+        best = int(np.argmin(covered.sum(axis=1) + 4 * outside + far))
+        on_points = 0.0 if index in first else covered[best, : len(points)].sum()
+        if crowded and (covered[best, free:].sum() > 0 or outside[best] > 0 or on_points > 0):
+            continue
+        places[index] = labels[best]
+        taken[count] = *boxes[best], 4.0
+        count += 1
+    return places
 
 
 def spread(positions: Sequence[float], least: float = 14.0, bottom: float = math.inf) -> list[float]:
@@ -78,10 +95,6 @@ def spread(positions: Sequence[float], least: float = 14.0, bottom: float = math
 def _box(x: float, y: float, length: float, align: str) -> Box:
     left = x if align == "left" else x - length if align == "right" else x - length / 2
     return left, y - _HEIGHT / 2, left + length, y + _HEIGHT / 2
-
-
-def _overlap(a: Box, b: Box) -> float:
-    return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
 
 
 def _outside(box: Box, width: float, height: float) -> float:

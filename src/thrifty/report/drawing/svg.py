@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from thrifty.errors import missing_extra
@@ -12,10 +14,11 @@ from thrifty.report.drawing.lines import line_layers
 from thrifty.report.drawing.palette import GRID, INK, recolour
 from thrifty.report.drawing.points import point_layers
 from thrifty.report.drawing.tiles import tile_layers
+from thrifty.report.drawing.timelines import timeline_layers
 
-_LAYERS = {
-    "bars": bar_layers, "stacked bars": bar_layers, "scatter": point_layers, "roofline": point_layers, "line": line_layers, "heat map": tile_layers,
-}  # fmt: skip
+_LAYERS: dict[str, Callable[[Chart], Any]] = {"bars": bar_layers, "stacked bars": bar_layers, "line": line_layers, "heat map": tile_layers}
+_REMARKING: dict[str, Callable[[Chart], tuple[Any, str]]] = {"scatter": point_layers, "roofline": point_layers, "timeline": timeline_layers}
+"""Kinds that may leave out or draw together, and say what."""
 
 _CONFIG: dict[str, Any] = {
     "aria": False,  # the figure around it has the role and the words
@@ -27,8 +30,16 @@ _CONFIG: dict[str, Any] = {
 }  # fmt: skip
 
 
-def chart_svg(chart: Chart, prefix: str) -> str:
-    """`chart` as an SVG element, empty when no row can be drawn. `prefix` makes the ids within it unique on the page.
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """An SVG element, empty when no row can be drawn, and what a reader must know about how it was drawn, mostly nothing."""
+
+    svg: str
+    remark: str = ""
+
+
+def draw(chart: Chart, prefix: str) -> Drawing:
+    """`chart` as an SVG element. `prefix` makes the ids within it unique on the page.
 
     Raises MissingExtra without altair and vl-convert.
     """
@@ -37,12 +48,17 @@ def chart_svg(chart: Chart, prefix: str) -> str:
         import vl_convert
     except ImportError as error:
         raise missing_extra("the HTML report", "altair", "report") from error
-    layers = _LAYERS[chart.kind](chart)
+    layers, remark = _REMARKING[chart.kind](chart) if chart.kind in _REMARKING else (_LAYERS[chart.kind](chart), "")
     if layers is None:
-        return ""
+        return Drawing("")
     spec = layers.to_dict()
     spec["config"] = _CONFIG
-    return recolour(_slim(vl_convert.vegalite_to_svg(spec)), prefix)
+    return Drawing(recolour(_slim(vl_convert.vegalite_to_svg(spec)), prefix), remark)
+
+
+def chart_svg(chart: Chart, prefix: str) -> str:
+    """The element alone."""
+    return draw(chart, prefix).svg
 
 
 _DROPPED = re.compile(
