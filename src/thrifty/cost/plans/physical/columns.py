@@ -21,7 +21,9 @@ BLOCK: Final = _places(
 """Per sample. sums_*: all-reduces of the block's width under tensor parallelism, forward and backward; routed: elements sent to experts, one way;
 thin: weights that low-rank matrices of rank 1 beside all products have."""
 
-LEVEL: Final = _places("tp", "cp", "ep", "fsdp", "dp", "zero", "tables", "row_wise", "tp_at", "cp_at", "ep_at", "fsdp_at", "dp_at", "tables_at", "samples", "spread", "spread_at")
+LEVEL: Final = _places(
+    "tp", "cp", "ep", "fsdp", "dp", "zero", "tables", "row_wise", "tp_at", "cp_at", "ep_at", "fsdp_at", "dp_at", "tables_at", "samples", "spread", "spread_at",
+)  # fmt: skip
 """Degrees of one class, and rows of the table of reaches (ranks under one unit of every tier). dp joins ddp, zero1, zero2 and cp; zero: its stage.
 samples: of the class on a device for one of a replica's; spread: ranks of tensor parallelism that each need all exchanged lookups."""
 

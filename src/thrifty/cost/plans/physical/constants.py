@@ -33,11 +33,15 @@ class Sustained:
 NAMES: Final = tuple(field.name for field in fields(Sustained))
 
 
+def fitted(device: Device) -> Sustained:
+    """The catalogue's numbers of `device`, or those of `MEASURED` where nobody has measured it."""
+    return _fitted(device.name if f"fitted.{device.name}.product" in load_facts("training").facts else MEASURED)
+
+
 @functools.cache
-def fitted() -> Sustained:
-    """The catalogue's numbers of `MEASURED`."""
+def _fitted(name: str) -> Sustained:
     facts = load_facts("training")
-    at = f"fitted.{MEASURED}"
+    at = f"fitted.{name}"
     return Sustained(
         product=facts.get(f"{at}.product", "ratio"), stream=facts.get(f"{at}.stream", "ratio"), kernel_s=facts.get(f"{at}.kernel", "time"),
         collective_s=facts.get(f"{at}.collective", "time"), network=facts.get(f"{at}.network", "ratio"),
@@ -46,9 +50,10 @@ def fitted() -> Sustained:
 
 def ground_of(device: Device) -> str:
     """What the five numbers stand on for `device`, as a note."""
-    if device.name == MEASURED:
-        return f"launching, streams, products in training and networks calibrated on measured iterations of {MEASURED} (vTrain)"
-    return f"launching, streams, products in training and networks transferred from {MEASURED} (vTrain), with the peaks of {device.name}"
+    facts = load_facts("training")
+    if f"fitted.{device.name}.product" in facts.facts:
+        return f"launching, streams, products in training and networks calibrated on measured iterations of {device.name}"
+    return f"launching, streams, products in training and networks transferred from {MEASURED}, with the peaks of {device.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,15 +17,12 @@ from thrifty.cost.plans.configurations import Configurations
 from thrifty.cost.plans.layers import Block, Layers
 from thrifty.cost.plans.physical import columns as c
 from thrifty.cost.plans.physical.constants import Sustained, fitted, optimizer_bytes, traffic
-from thrifty.cost.plans.physical.memory_batched import (
-    TERMS, encode_constants, encode_layers, encode_plan, functions,
-)  # fmt: skip
+from thrifty.cost.plans.physical.memory_batched import TERMS, encode_constants, encode_layers, encode_plan, functions
 from thrifty.cost.plans.physical.memory_states import Piece, pieces_of
 from thrifty.cost.plans.placing import Placed, PlacedLevel, place
 from thrifty.cost.plans.plan import SHARDED_TABLES, Plan
 from thrifty.cost.plans.tasks import Task
 from thrifty.errors import BadValue, ThriftyError
-from thrifty.formats import get_format
 from thrifty.hardware.device import System
 
 Floats = npt.NDArray[np.float64]
@@ -103,7 +100,8 @@ class Encoder:
                         self.items.append(item)
                     self.run_items.append(seen[item])
                 self.runs.append((begin, len(self.run_items), count, ROLES[piece.role]))
-        stages_at = next((self._reach(level.reach.ranks) for name, found in placed.levels.items() for level in found if level.strategy == "pp"), self._reach(()))
+        pipelines = [level.reach.ranks for found in placed.levels.values() for level in found if level.strategy == "pp"]
+        stages_at = self._reach(pipelines[0] if pipelines else ())
         self.terms.append(self._terms(placed))
         values = {
             "valid": 1, "first_item": first_item, "last_item": len(self.items), "first_run": first_run, "last_run": len(self.runs), "stages": placed.stages,
@@ -147,7 +145,8 @@ class Encoder:
         values = {
             **{name: degree[name].degree if name in degree else 1 for name in ("tp", "cp", "ep", "fsdp")},
             **{f"{name}_at": self._reach(degree[name].reach.ranks) if name in degree else one for name in ("tp", "cp", "ep", "fsdp")},
-            "dp": math.prod(level.degree for level in sharing), "dp_at": self._reach(dp), "zero": max((int(s[-1]) for s in degree if s.startswith("zero")), default=0),
+            "dp": math.prod(level.degree for level in sharing), "dp_at": self._reach(dp),
+            "zero": max((int(name[-1]) for name in degree if name.startswith("zero")), default=0),
             "tables": math.prod(level.degree for level in tables), "tables_at": self._reach(at), "row_wise": "row_wise" in degree, "samples": share,
             "spread": wide.degree if spread and wide else 1, "spread_at": self._reach(wide.reach.ranks) if spread and wide else one,
         }  # fmt: skip
@@ -207,11 +206,9 @@ def _spans(piece: Piece, placed: Placed) -> list[tuple[int, int]]:
 
 def system_rows(system: System, format_name: str, tiers: int, sustained: Sustained | None = None) -> tuple[Floats, Floats, Floats]:
     """links (T, P), kernels' row (K,) and training row of a system for numbers in a format; FP32 products run in TF32 where the device has it."""
-    device, now, sheet = system.device, sustained or fitted(), traffic()
+    device, now, sheet = system.device, sustained or fitted(system.device), traffic()
     arithmetic = "tf32" if format_name == "fp32" and "tf32" in device.peak_flops else format_name
-    links = [
-        link_parameters(tier, device, efficiency=now.network) if link_class(tier, device) == "network" else link_parameters(tier, device) for tier in system.tiers
-    ]  # fmt: skip
+    links = [link_parameters(tier, device, efficiency=now.network if link_class(tier, device) == "network" else None) for tier in system.tiers]
     links += [analytic_row(1.0, 0.0)] * (tiers - len(links))
     host = next((link.bandwidth_bytes_per_s for link in device.links if link.name.startswith("pcie")), math.inf)
     values = {
@@ -250,11 +247,11 @@ def encode(asked: Configurations) -> Encoded:
     examples: list[System] = []
     shape_S = np.empty(len(asked.systems), dtype=np.int64)
     for index, system in enumerate(asked.systems):
-        key = tuple(tier.count for tier in system.tiers), system.device.kind
-        if key not in shapes:
-            shapes[key] = len(examples)
+        form = tuple(tier.count for tier in system.tiers), system.device.kind
+        if form not in shapes:
+            shapes[form] = len(examples)
             examples.append(system)
-        shape_S[index] = shapes[key]
+        shape_S[index] = shapes[form]
     formats = sorted({layers.format for layers in asked.workloads})
     format_W = np.array([formats.index(layers.format) for layers in asked.workloads], dtype=np.int64)
     tiers = max(len(system.tiers) for system in asked.systems)
@@ -283,6 +280,8 @@ def encode(asked: Configurations) -> Encoded:
     )  # fmt: skip
     return Encoded(
         laid_C=index_K[key_C], system_C=asked.system_C.astype(np.int64) * len(formats) + format_W[asked.workload_C], tables=tables,
-        systems=tuple((system, name) for system in asked.systems for name in formats), tiers=tiers, terms=terms, term_rows=np.stack([starts[:-1], starts[1:]], axis=1),
-        reasons=tuple(encoder.reasons), most_items=max(1, int((spans[:, 1] - spans[:, 0]).max())), most_runs=max(1, int((spans[:, 3] - spans[:, 2]).max())),
+        systems=tuple((system, name) for system in asked.systems for name in formats), tiers=tiers, terms=terms,
+        term_rows=np.stack([starts[:-1], starts[1:]], axis=1), reasons=tuple(encoder.reasons),
+        most_items=max(1, int((spans[:, 1] - spans[:, 0]).max())),
+        most_runs=max(1, int((spans[:, 3] - spans[:, 2]).max())),
     )  # fmt: skip

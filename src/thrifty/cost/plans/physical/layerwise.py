@@ -6,8 +6,30 @@ from typing import Any, Final
 
 from thrifty.cost.plans.physical.columns import ANSWER, EMBEDDING, FULL, HEAD, LAID, RECORD, RUN, SELECTIVE, TRAINING
 from thrifty.cost.plans.physical.work import (
-    A2A, AG, AR, ATTENTION, BACK, CORE, ELEMENT, EMBEDDED, FETCHED, GATHER, GATHER_ON, GEMM, HOST, KEPT, REDUCE, REDUCE_ON, REGATHER, RS, SCATTER, SCATTER_ON, SENT,
-    TRAINED, WAITS, WGRAD,
+    A2A,
+    AG,
+    AR,
+    ATTENTION,
+    BACK,
+    CORE,
+    ELEMENT,
+    EMBEDDED,
+    FETCHED,
+    GATHER,
+    GATHER_ON,
+    GEMM,
+    HOST,
+    KEPT,
+    REDUCE,
+    REDUCE_ON,
+    REGATHER,
+    RS,
+    SCATTER,
+    SCATTER_ON,
+    SENT,
+    TRAINED,
+    WAITS,
+    WGRAD,
 )  # fmt: skip
 
 RECORDS: Final = len(RECORD)
@@ -27,7 +49,7 @@ A_GEMM, A_ATTENTION, A_ELEMENT, A_EMBEDDING, A_A2A, A_AR, A_AG, A_RS, A_SEND, A_
 
 def runs_again(laid: Any, role: Any, backward: Any) -> Any:
     """2 where the backward pass runs the whole layer again, 1 where attention's core, else 0."""
-    if backward == 0.0 or role == EMBEDDING or role == HEAD:
+    if backward == 0.0 or role in (EMBEDDING, HEAD):
         return 0.0
     return 2.0 if laid[D_RECOMPUTE] == FULL else 1.0 if laid[D_RECOMPUTE] == SELECTIVE else 0.0
 
