@@ -53,7 +53,7 @@ def test_names_too_long_for_a_chart_become_numbers() -> None:
     drawing = draw(chart, "c")
     assert not names_in(drawing.svg, chart)
     first = min((row for row in chart.rows if row[4]), key=lambda row: row[2])  # type: ignore[arg-type, return-value]
-    assert drawing.remark.startswith(f"From the left: (1) {first[0]}, (2) {LONG}")
+    assert drawing.remark.startswith(f"From the left: (1)\u00a0{first[0]}, (2)\u00a0{LONG}")
 
 
 def test_property_a_crowd_of_names_does_not_overlap() -> None:

@@ -89,7 +89,7 @@ def _shown_names(chart: Chart, rows: list[int], names: list[str], best: list[boo
         return shown, ""
     ordered = sorted((place for place, name in enumerate(shown) if name), key=lambda place: xs[rows[place]])
     numbers = {name: number for number, name in enumerate(dict.fromkeys(shown[place] for place in ordered), 1)}
-    key = ", ".join(f"({number}) {name}" for name, number in numbers.items())
+    key = ", ".join(f"({number})\u00a0{name}" for name, number in numbers.items())
     return [str(numbers[name]) if name else "" for name in shown], f"From the left: {key}."
 
 

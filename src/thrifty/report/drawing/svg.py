@@ -53,7 +53,8 @@ def draw(chart: Chart, prefix: str) -> Drawing:
         return Drawing("")
     spec = layers.to_dict()
     spec["config"] = _CONFIG
-    return Drawing(recolour(_slim(vl_convert.vegalite_to_svg(spec)), prefix), remark)
+    svg = _slim(vl_convert.vegalite_to_svg(spec))
+    return Drawing(recolour(_joined(svg) if chart.kind == "timeline" else svg, prefix), remark)
 
 
 def chart_svg(chart: Chart, prefix: str) -> str:
@@ -79,3 +80,18 @@ def _slim(svg: str) -> str:
             break
         svg = lighter
     return svg.replace("<svg", '<svg aria-hidden="true" focusable="false"', 1)
+
+
+_AREA = r'<path d="(M[^"]*)" fill="([^"]*)"/>'
+
+
+def _joined(svg: str) -> str:
+    """Areas of one fill that follow one another, or lie between others, as one path: a printed page holds each hatched path's pattern anew."""
+
+    def by_fill(match: re.Match[str]) -> str:
+        outlines: dict[str, list[str]] = {}
+        for outline, fill in re.findall(_AREA, match[0]):
+            outlines.setdefault(fill, []).append(outline)
+        return "".join(f'<path d="{"".join(parts)}" fill="{fill}"/>' for fill, parts in outlines.items())
+
+    return re.sub(f"(?:{_AREA})+", by_fill, svg)

@@ -57,7 +57,7 @@ def timeline_layers(chart: Chart) -> tuple[Any, str]:
     bars_layer = alt.Chart(alt.Data(values=records)).mark_rect().encode(x=x, x2="to:Q", y=alt.Y("y:Q", scale=down, axis=None), y2="y2:Q", fill=fill)
     lines = alt.Chart(alt.Data(values=[{"y": label["y"]} for label in labels])).mark_rule(stroke=MUTED, strokeWidth=0.8, opacity=0.5, x=0, x2=scale.length)
     text = alt.Chart(alt.Data(values=labels)).mark_text(
-        align="left", baseline="middle", color=INK, x=-name_px, limit=_LONGEST_NAME, fontWeight={"expr": "datum.weight"},
+        align="left", baseline="middle", color=INK, x=-name_px, limit=_LONGEST_NAME - 30, fontWeight={"expr": "datum.weight"},
     )  # fmt: skip
     at = alt.Y("y:Q", scale=down, axis=None)
     layers = alt.layer(lines.encode(y=at), bars_layer, text.encode(y=at, text="name:N")).properties(width=scale.length, height=y)
