@@ -56,18 +56,19 @@ def _take(file: IO[bytes], folder: Path) -> None:
         raise BadValue(f"another process runs the campaign in '{folder}'. Wait for it, or choose another folder.") from error
 
 
-def look_into(folder: Path, *, set_aside: bool) -> Held:
-    """Check every part against its name and read its keys. set_aside: damaged parts are renamed to ``NAME.damaged``, out of the way of the next look."""
+def look_into(folder: Path) -> Held:
+    """Check every part against its name and read its keys. Damaged parts are renamed to ``NAME.damaged``, out of the way of the next look."""
     done: set[str] = set()
     failed: set[str] = set()
     damaged: list[str] = []
     kinds: dict[str, str] = {}
+    for scratch in folder.glob(".*.part"):  # what a killed driver was about to write
+        scratch.unlink(missing_ok=True)
     for kind, keys in ((parts.ROWS, done), (parts.ERRORS, failed)):
         for path in parts.list_parts(folder, kind):
             if not parts.is_whole(path):
                 damaged.append(path.name)
-                if set_aside:
-                    path.rename(path.with_name(f"{path.name}.damaged"))
+                path.rename(path.with_name(f"{path.name}.damaged"))
                 continue
             keys.update(parts.read_keys(path))
             if kind == parts.ROWS:

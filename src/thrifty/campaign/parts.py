@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from thrifty.campaign.rows import Row
 from thrifty.campaign.tasks import Identity, Task
-from thrifty.errors import missing_extra
+from thrifty.errors import BadFile, missing_extra
 from thrifty.files import writing
 
 if TYPE_CHECKING:
@@ -86,8 +86,9 @@ def write_part(folder: Path, kind: str, table: pa.Table) -> Path:
 
 
 def list_parts(folder: Path, kind: str) -> list[Path]:
-    """The parts of that kind, by name."""
-    return sorted(folder.glob(f"{kind}-{'[0-9a-f]' * DIGITS}.parquet"))
+    """The parts of that kind, rows by name, errors the latest first."""
+    found = sorted(folder.glob(f"{kind}-{'[0-9a-f]' * DIGITS}.parquet"))
+    return found if kind == ROWS else sorted(found, key=lambda path: -path.stat().st_mtime_ns)
 
 
 def is_whole(path: Path) -> bool:
@@ -112,6 +113,22 @@ def read_columns(path: Path, columns: Iterable[str] | None = None) -> pa.Table:
 def read_keys(path: Path) -> list[str]:
     """The key of every row of a part."""
     return list(read_columns(path, ["key"])["key"].to_pylist())
+
+
+def read_parts(folder: Path, kind: str, columns: Iterable[str] | None = None) -> list[pa.Table]:
+    """All parts of that kind. Raises BadFile for one that is damaged: an answer without its rows would be wrong in silence."""
+    columns = None if columns is None else list(columns)
+    while True:
+        tables = []
+        for path in list_parts(folder, kind):
+            if is_whole(path):
+                tables.append(read_columns(path, columns))
+            elif path.exists():
+                raise BadFile(f"'{path}' is damaged. Call thrifty.campaign.run again: it runs the tasks of that part once more.")
+            else:
+                break  # a run of another process has merged it meanwhile
+        else:
+            return tables
 
 
 def read_identity(path: Path) -> dict[str, Any]:

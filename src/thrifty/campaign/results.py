@@ -34,10 +34,12 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """The rows of a campaign. Iterating gives one mapping a row: the configuration's values, then the task's (which win where both have a name).
+    """The rows of a campaign. Iterating gives one mapping a row: the configuration's values, then the task's (which win where both
+    have a name; what is None is left out).
 
     tasks  : in the order asked for; equal configurations stand twice
-    ran    : tasks that the call ran;  reused: tasks that the folder held already
+    ran    : tasks that the call ran;  reused: tasks that the folder held already, with rows or with an error
+    missing: tasks that have neither yet (only where results are read while a campaign is not at its end)
     damaged: parts that were not what they had been, set aside; their tasks ran again
     """
 
@@ -46,6 +48,7 @@ class Results:
     tasks: tuple[Task, ...]
     ran: int = 0
     reused: int = 0
+    missing: int = 0
     damaged: tuple[str, ...] = ()
 
     def table(self, *columns: str) -> pyarrow.Table:
@@ -78,30 +81,26 @@ class Results:
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """Tasks without rows, in order, with their errors; the latest error where a task was run again is any one of them."""
-        done = {key for path in self._paths(parts.ROWS) for key in parts.read_keys(path)}
+        """Tasks without rows, in order, with their latest errors."""
+        done = {key for table in parts.read_parts(self.folder, parts.ROWS, ["key"]) for key in table["key"].to_pylist()}
         errors: dict[str, str] = {}
-        for path in self._paths(parts.ERRORS):
-            table = parts.read_columns(path, ["key", "error"])
-            errors.update(zip(table["key"].to_pylist(), table["error"].to_pylist(), strict=True))
+        for table in parts.read_parts(self.folder, parts.ERRORS, ["key", "error"]):
+            for key, error in zip(table["key"].to_pylist(), table["error"].to_pylist(), strict=True):
+                errors.setdefault(key, error)
         wanted = {task.key: task for task in self.tasks if task.key in errors and task.key not in done}
         return tuple(Failure(configuration=json.loads(task.configuration), seed=task.seed, error=errors[key]) for key, task in wanted.items())
 
     def summary(self) -> str:
         """``12 tasks: 3 run now, 9 at hand, 1 failed``."""
-        count = len({task.key for task in self.tasks})
+        count, failed = len({task.key for task in self.tasks}), len(self.failures)
+        missing = f", {self.missing} not run yet" if self.missing else ""
         redone = f", {len(self.damaged)} damaged part(s) run again" if self.damaged else ""
-        return f"{count} tasks: {self.ran} run now, {self.reused} at hand, {len(self.failures)} failed{redone}"
-
-    def _paths(self, kind: str) -> list[Path]:
-        return [path for path in parts.list_parts(self.folder, kind) if parts.is_whole(path)]
+        return f"{count} tasks: {self.ran} run now, {self.reused} at hand, {failed} failed{missing}{redone}"
 
     def _ordered(self, columns: Iterable[str] | None, *, with_owners: bool) -> tuple[pyarrow.Table, npt.NDArray[np.int64]]:
         """All rows as they lie, and which of them to take, in order."""
         pa = parts.arrow()
-        paths = self._paths(parts.ROWS)
-        wanted = None if columns is None else ["key", *columns]
-        tables = [parts.read_columns(path, wanted) for path in paths]
+        tables = parts.read_parts(self.folder, parts.ROWS, None if columns is None else ["key", *columns])
         if not tables:
             return pa.table({}), np.zeros(0, dtype=np.int64)
         try:
@@ -110,7 +109,7 @@ class Results:
             raise BadFile(f"the parts in '{self.folder}' do not fit together: {error}. Run the campaign in another folder.") from error
         for name in columns or ():
             if name not in table.column_names:
-                raise UnknownName(f"no row of the campaign in '{self.folder}' has the column '{name}'. Ask for one of {', '.join(self._names(paths))}.")
+                raise UnknownName(f"no row of the campaign in '{self.folder}' has the column '{name}'. Ask for one of {', '.join(self._names())}.")
         keys = list(dict.fromkeys(task.key for task in self.tasks))
         rows_P, place_P = parts.order_rows(table["key"], [len(each) for each in tables], keys)
         if len(keys) < len(self.tasks):  # equal configurations: the rows of a task once for each
@@ -119,30 +118,29 @@ class Results:
             rows_P = np.concatenate([rows_P[bounds_K[where[task.key]] : bounds_K[where[task.key] + 1]] for task in self.tasks])
         return (table if with_owners else table.select([name for name in table.column_names if name not in OWN])), rows_P
 
-    def _names(self, paths: Iterable[Path]) -> list[str]:
-        return sorted({name for path in paths for name in parts.read_kinds(path)})
+    def _names(self) -> list[str]:
+        return sorted({name for path in parts.list_parts(self.folder, parts.ROWS) for name in parts.read_kinds(path)})
 
 
 def read_results(folder: str | os.PathLike[str], configurations: Iterable[Mapping[str, Any]] | None = None) -> Results:
     """The results that lie in `folder`, nothing run: of `configurations` in their order, or of all tasks as they lie.
 
-    Raises BadFile where the folder holds no campaign.
+    Raises BadFile where the folder holds no campaign, or a damaged part of one.
     """
     path = Path(folder)
     found = folders.read_manifest(path)
     if not found:
         raise BadFile(f"'{path}' holds no campaign. Give a folder that thrifty.campaign.run has written to.")
     identity = Identity(function=str(found["function"]), version=str(found["version"]), seed=int(found["seed"]))
-    held = folders.look_into(path, set_aside=False)
     if configurations is not None:
         tasks = tuple(make_task(identity, configuration) for configuration in configurations)
     else:
         lying: dict[str, Task] = {}
         for kind in (parts.ROWS, parts.ERRORS):
-            for part in (each for each in parts.list_parts(path, kind) if each.name not in held.damaged):
-                table = parts.read_columns(part, OWN)
+            for table in parts.read_parts(path, kind, OWN):
                 for key, configuration, seed in zip(*(table[name].to_pylist() for name in OWN), strict=True):
                     lying.setdefault(key, Task(key, configuration, seed))
         tasks = tuple(lying.values())
-    reused = len({task.key for task in tasks} & held.done)
-    return Results(folder=path, identity=identity, tasks=tasks, reused=reused, damaged=held.damaged)
+    held = {key for kind in (parts.ROWS, parts.ERRORS) for table in parts.read_parts(path, kind, ["key"]) for key in table["key"].to_pylist()}
+    asked = {task.key for task in tasks}
+    return Results(folder=path, identity=identity, tasks=tasks, reused=len(asked & held), missing=len(asked - held))

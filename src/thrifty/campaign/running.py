@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,12 +57,15 @@ def run(
     path = Path(folder)
     with folders.locked(path), _telling(progress) as tell:
         folders.check_identity(path, identity)
-        held = folders.look_into(path, set_aside=True)
+        held = folders.look_into(path)
         if held.damaged:
             sys.stderr.write(f"'{path}': {len(held.damaged)} damaged part(s) set aside, their tasks run again: {', '.join(held.damaged)}\n")
         unique = {task.key: task for task in tasks}
         missing = [task for key, task in unique.items() if key not in held.done and (retry_failed or key not in held.failed)]
-        keeper = Keeper(folder=path, identity=identity, kinds=dict(held.kinds), unique=unique, done=set(held.done), failed=set(held.failed), tell=tell)
+        keeper = Keeper(
+            folder=path, identity=identity, kinds=dict(held.kinds), unique=unique, tell=tell,
+            done=unique.keys() & held.done, failed=(unique.keys() & held.failed) - {task.key for task in missing},
+        )  # fmt: skip
         keeper.state()
         if missing:
             try:
@@ -72,7 +75,7 @@ def run(
                 folders.merge(path, list(unique))
                 keeper.state()
     return Results(
-        folder=path, identity=identity, tasks=tuple(tasks), ran=len(keeper.ran), reused=len(unique) - len(missing), damaged=held.damaged,
+        folder=path, identity=identity, tasks=tuple(tasks), ran=len(missing), reused=len(unique) - len(missing), damaged=held.damaged,
     )  # fmt: skip
 
 
@@ -96,6 +99,7 @@ def _drive(engine: Engine, missing: Sequence[Task], keeper: Keeper, *, chunk: in
                 suspects.append(landed.tasks)
             else:
                 keeper.keep(landed.tasks, answer.outcomes)
+    suspects += [stray.tasks for stray in source.flying.values()]  # taken by an engine that ended before it gave them to anyone
     deaths: Counter[str] = Counter()
     while suspects:
         tasks = suspects.pop()
@@ -115,7 +119,7 @@ def _drive(engine: Engine, missing: Sequence[Task], keeper: Keeper, *, chunk: in
 
 @dataclass(kw_only=True)
 class Keeper:
-    """Writes what comes back. ran: keys that this call has run; done, failed: keys in the folder; kinds: of the columns so far."""
+    """Writes what comes back. done, failed: keys of `unique`, those that the folder held and those that came back; kinds: of the columns so far."""
 
     folder: Path
     identity: Identity
@@ -124,7 +128,6 @@ class Keeper:
     done: set[str]
     failed: set[str]
     tell: Progress
-    ran: set[str] = field(default_factory=set)
     _fresh: int = 0
 
     def keep(self, tasks: Sequence[Task], outcomes: Sequence[Outcome]) -> None:
@@ -148,18 +151,13 @@ class Keeper:
         self._fresh += bool(good) + bool(bad)
         self.done.update(task.key for task, _ in good)
         self.failed.update(task.key for task, _ in bad)
-        self.ran.update(task.key for task in tasks)
         if self._fresh >= MANY_PARTS:
             folders.merge(self.folder, list(self.unique))
             self._fresh = 0
-        done, failed = self._counts()
-        self.tell(f"{self.identity.function}: {done} of {len(self.unique)} tasks done, {failed} failed", (done + failed) / len(self.unique))
-
-    def _counts(self) -> tuple[int, int]:
-        done = sum(key in self.done for key in self.unique)
-        return done, sum(key in self.failed and key not in self.done for key in self.unique)
+        done, failed, name = len(self.done), len(self.failed), self.identity.function.replace(":", ".")
+        self.tell(f"campaign {name}: {done} of {len(self.unique)} tasks done, {failed} failed", (done + failed) / len(self.unique))
 
     def state(self) -> None:
         """Write the manifest."""
-        done, failed = self._counts()
+        done, failed = len(self.done), len(self.failed)
         folders.write_manifest(self.folder, self.identity, tasks=len(self.unique), done=done, failed=failed, kinds=self.kinds)

@@ -13,10 +13,12 @@ from thrifty.campaign.tasks import Task
 
 CHUNK_S: Final = 1.0
 """Seconds that a chunk should take."""
+LEAST_S: Final = 0.05
+"""Seconds below which a chunk is not cut, even near the end where workers would share the rest: handing it out costs milliseconds."""
 PARTS_PER_S: Final = 50.0
 """Chunks a second that one driver writes without falling behind; with more workers chunks are longer."""
 CHUNK_TASKS: Final = 50_000
-"""Tasks of a chunk at most, however short they are."""
+"""Tasks in `CHUNK_S` at most, however short they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,10 @@ class Source:
     def _count(self) -> int:
         if self._size is not None:
             return self._size
-        long_enough = max(CHUNK_S, self._workers / PARTS_PER_S) / self._task_s if self._task_s > 0 else CHUNK_TASKS
-        return max(1, min(int(long_enough), CHUNK_TASKS, math.ceil(self.left / (2 * self._workers))))
+        task_s = max(self._task_s, CHUNK_S / CHUNK_TASKS)
+        full, least = max(CHUNK_S, self._workers / PARTS_PER_S) / task_s, LEAST_S / task_s
+        share = self.left / (2 * self._workers)
+        return max(1, math.ceil(min(full, max(least, share))))
 
     def land(self, answer: Answer) -> Chunk:
         """The chunk that `answer` belongs to, which flies no longer; learns how long tasks take."""

@@ -54,7 +54,6 @@ class RayEngine:
     def deliver(self, source: Source) -> Iterator[Answer]:
         ray = self._ray
         remote = ray.remote(num_cpus=1, max_retries=self._retries)(run_chunk)
-        function = ray.put(self._function)
         flying: dict[Any, int] = {}
         counted = time.monotonic()
         try:
@@ -63,7 +62,7 @@ class RayEngine:
                     self._count()
                     counted = time.monotonic()
                 while len(flying) < 2 * self.workers and (chunk := source.take()) is not None:
-                    flying[remote.remote(function, chunk.number, chunk.tasks)] = chunk.number
+                    flying[remote.remote(self._function, chunk.number, chunk.tasks)] = chunk.number
                 if not flying:
                     return
                 for reference in ray.wait(list(flying), num_returns=1, timeout=RECOUNT_S)[0]:
