@@ -34,11 +34,11 @@ _SHIFT: Final = 2e-14
 def _walk(
     workload_C: Any, system_C: Any, plan_C: Any, batch_C: Any, passes: int, copies: float, jump: bool,
     lookup_W: Any, flags_WF: Any, class_bytes_WC: Any, odd_WC: Any, run_pointer_W: Any, backward_R: Any, runs_RF: Any, blocks_BF: Any,
-    sizes_S2: Any, seconds_SF: Any, levels_PC4: Any, same_PC: Any, words_P2: Any, out_FC: Any, reason_C: Any, coefficient: Any, times: Any,
+    sizes_S2: Any, seconds_SF: Any, levels_PC4: Any, same_PC: Any, words_P2: Any, out_FC: Any, reason_C: Any, walked: Any, coefficient: Any, times: Any,
 ) -> None:  # fmt: skip
     """passes: 1 forward, 2 with backward; copies: of weights in memory; out_FC (10, C): iteration, gemm, embedding, all_to_all, all_reduce, all_gather,
-    reduce_scatter, exposed, overlapped, memory; coefficient (6, 12), times (8, MOST_BLOCKS): room to work in."""
-    plans, total_C = len(words_P2), len(workload_C)
+    reduce_scatter, exposed, overlapped, memory; walked (1,): sublayers in all; coefficient (6, 12), times (8, MOST_BLOCKS): room to work in."""
+    plans, total_C, steps = len(words_P2), len(workload_C), 0
     block = max(BLOCK, plans)
     order, starts = np.empty(block, np.int64), np.empty(plans + 1, np.int64)
     for base in range(0, total_C, block):
@@ -294,6 +294,7 @@ def _walk(
                             if times[3, j] > 0.0:
                                 M = max(M, C) + times[3, j]
                         u += 1
+                        steps += blocks
                         left_units = repeat - 1 - u  # the last layer is always walked: what follows it may differ
                         if not jump or left_units < period or u % period:
                             continue
@@ -333,6 +334,8 @@ def _walk(
             out_FC[0, c], out_FC[1, c], out_FC[2, c] = iteration, gemm, tables
             out_FC[3, c], out_FC[4, c], out_FC[5, c], out_FC[6, c] = all_to_all, all_reduce, all_gather, reduce_scatter
             out_FC[7, c], out_FC[8, c], out_FC[9, c] = exposed, all_to_all + all_reduce + all_gather + reduce_scatter - exposed, copies * memory
+
+    walked[0] = steps
 
 
 @functools.cache
