@@ -53,7 +53,7 @@ MOVES: Final = ("all_to_all", "all_reduce", "all_gather", "reduce_scatter", "sen
 _PASS: Final = ("gemm", "attention", "elementwise", "embedding", "all_to_all", "all_reduce", "all_gather", "reduce_scatter", "send", "waits", "host")
 RECORD: Final = _places(
     *(f"forward_{name}" for name in _PASS), *(f"backward_{name}" for name in _PASS), "core", "wgrad",
-    "gather", "gather_on", "scatter", "scatter_on", "reduce", "reduce_on", "regather", "trained", "exchange", "exchange_on", "exchange_kind", "fetched", "kept",
+    "gather", "gather_on", "scatter", "scatter_on", "reduce", "reduce_on", "regather", "trained", "fetched", "exchange", "exchange_on", "exchange_kind", "kept",
 )  # fmt: skip
 """What one micro-batch of one item takes. waits: communication that computing stops for; core: attention's forward, run again by selective recompute;
 gather, scatter, reduce: of FSDP and data parallelism, on the stream of a tier; regather: of ZeRO's updated weights; trained: bytes of optimizer traffic;

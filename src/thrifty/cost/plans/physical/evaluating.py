@@ -40,7 +40,7 @@ def evaluate_physical_many(configurations: Configurations) -> Evaluations:
     """Every configuration at once. `extra` has launch_s and bubble_s (C,), and `reasons`: by index of the plan, why it is not valid anywhere."""
     encoded = encode(configurations)
     answers = answers_of(encoded, configurations.batch_C.astype(np.float64))
-    verdict = answers[:, ANSWER["valid"]]
+    verdict = answers[:, ANSWER["valid"]].copy()
     valid = verdict > 0
     answers[~valid] = np.nan
     column = {name: answers[:, place] for name, place in ANSWER.items()}

@@ -21,9 +21,11 @@ from thrifty.cost.plans.physical.layerwise import R_BACKWARD, R_FORWARD, R_LAST_
 from thrifty.cost.plans.physical.memory_batched import memory_bytes
 from thrifty.cost.plans.physical.passes import backward_pass, forward_pass
 from thrifty.cost.plans.physical.pipelines import pipeline_seconds
-from thrifty.cost.plans.physical.work import EXCHANGE, EXCHANGE_KIND, EXCHANGE_ON, item_seconds
+from thrifty.cost.plans.physical.work import EXCHANGE, EXCHANGE_KIND, EXCHANGE_ON, FETCHED, GATHER, item_seconds, sharded_seconds
 
 RECORDS: Final = len(RECORD)
+MOST_REMEMBERED: Final = 40_000_000
+"""Numbers kept of items and systems; beyond, each is priced anew."""
 D_VALID, D_FIRST_ITEM, D_LAST_ITEM, D_FIRST_RUN, D_LAST_RUN, D_STAGES, D_SCHEDULE, D_INTERLEAVE, D_SEQUENCE, D_FUSED, D_MICRO, D_REPLICAS = (
     LAID[name] for name in (
         "valid", "first_item", "last_item", "first_run", "last_run", "stages", "schedule", "interleave", "sequence", "fused", "micro", "replicas",
@@ -100,6 +102,8 @@ def loop(
     gather, leave, scatter = np.zeros((most_runs, kept)), np.zeros((most_runs, kept)), np.zeros((most_runs, kept))
     reduce, none = np.zeros((most_runs, kept)), np.zeros((most_runs, kept))
     streams, lag, clock, compute, scratch = np.zeros(kept), np.zeros(kept), np.zeros(1), np.zeros(most_runs), np.zeros((5, 3 * kept + 3))
+    remember = len(items) * len(links) * RECORDS <= MOST_REMEMBERED  # what does not depend on the batch is priced once an item and system
+    shared = np.full((len(items) if remember else 1, len(links) if remember else 1, FETCHED + 1), -1.0)
     for c in range(len(batches)):
         laid, answer = laids[laid_of[c]], answers[c]
         if laid[D_VALID] <= 0.0:
@@ -130,8 +134,19 @@ def loop(
             it, record = items[item], records[item - first_item]
             item_seconds(
                 blocks[int(it[I_BLOCK])], levels[int(it[I_LEVEL])], products, reaches, link, row, training, micro, it[I_TRAINED], it[I_REACHED],
-                laid[D_SEQUENCE], laid[D_FUSED], laid[D_LORA], laid[D_TRAINS], laid[D_STATE], record,
+                laid[D_SEQUENCE], laid[D_FUSED], laid[D_LORA], record,
             )  # fmt: skip
+            known = shared[item, system] if remember else shared[0, 0]
+            if not remember or known[FETCHED] < 0.0:
+                for at in range(GATHER, FETCHED + 1):
+                    known[at] = 0.0
+                sharded_seconds(
+                    blocks[int(it[I_BLOCK])], levels[int(it[I_LEVEL])], reaches, link, training, it[I_TRAINED], laid[D_TRAINS], laid[D_LORA],
+                    laid[D_STATE], known,
+                )  # fmt: skip
+            for at in range(GATHER, FETCHED + 1):
+                if known[at] != 0.0:
+                    record[at] = known[at]
             if record[EXCHANGE] > 0.0:
                 exchange, exchange_on, exchange_kind = record[EXCHANGE], int(record[EXCHANGE_ON]), record[EXCHANGE_KIND]
         fill_runs(laid, runs, run_items, records, training, sums, repeat, gather, leave, scatter, reduce)

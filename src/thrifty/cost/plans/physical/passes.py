@@ -37,21 +37,21 @@ def forward_pass(
     for run in range(first, last):
         if run == wait_at:
             clock[0] = max(clock[0], wait_on)
-        moving = False
+        low, high = count, 0  # the streams in use
         for s in range(count):
             if gather[run, s] > 0.0 or leave[run, s] > 0.0:
-                moving = True
-        if not moving:
+                low, high = min(low, s), s + 1
+        if high == 0:
             each = compute[run]
             clock[0] += repeat[run] * each
             before_last = clock[0] - each
             continue
-        done, alike = 0.0, -1
+        done, alike, scratch[4, 0] = 0.0, -1, -1.0
         while done < repeat[run]:
             was = clock[0]
             at = 0
             ready = 0.0
-            for s in range(count):
+            for s in range(low, high):
                 scratch[2, s] = streams[s]
                 if gather[run, s] > 0.0:
                     scratch[0, at] = streams[s] - before_last
@@ -62,17 +62,17 @@ def forward_pass(
             at += 1
             clock[0] = max(was, ready) + compute[run]
             before_last = was
-            for s in range(count):
+            for s in range(low, high):
                 if leave[run, s] > 0.0:
                     scratch[0, at] = streams[s] - clock[0]
                     at += 1
                     streams[s] = max(streams[s], clock[0]) + leave[run, s]
             done += 1.0
-            alike = _note(scratch, clock[0] - was, streams, alike, clock[0])
-            if alike >= 2 and done < repeat[run]:
+            alike = _note(scratch, clock[0] - was, streams, low, high, alike, clock[0])
+            if alike >= 1 and done < repeat[run]:
                 more = _steps_left(scratch[0], scratch[1], at, repeat[run] - done)
                 if more > 0.0:
-                    _jump(clock, streams, scratch, more)
+                    _jump(clock, streams, low, high, scratch, more)
                     before_last = clock[0] - scratch[4, 0]
                     done += more
                 alike = 0
@@ -94,27 +94,34 @@ def backward_pass(
             ready = max(ready, streams[s])
     for down in range(last - first):
         run = last - 1 - down
-        if run == wait_at:
+        if exchange > 0.0 and run == wait_at:
             streams[exchange_on] = max(streams[exchange_on], clock[0]) + exchange
             exchanged = streams[exchange_on]
         if run == first:
             ready = max(ready, exchanged)
         after = max(run - 1, first)
-        moving = False
+        low, high, sharded = count, 0, False
         for s in range(count):
-            if gather[run, s] > 0.0 or scatter[run, s] > 0.0 or reduce[run, s] > 0.0 or (run > first and gather[after, s] > 0.0):
-                moving = True
-        if not moving:
-            clock[0] = max(clock[0], ready) + repeat[run] * compute[run]
+            if gather[run, s] > 0.0 or scatter[run, s] > 0.0 or (run > first and gather[after, s] > 0.0):
+                low, high, sharded = min(low, s), s + 1, True
+            elif reduce[run, s] > 0.0:
+                low, high = min(low, s), s + 1
+        if not sharded:  # layer i's gradients leave when it is done: the last to leave waits for the first layer, for the last, or for its stream
+            start = max(clock[0], ready)
+            clock[0] = start + repeat[run] * compute[run]
             ready = 0.0
+            for s in range(low, high):
+                each = reduce[run, s]
+                if each > 0.0:
+                    streams[s] = max(max(streams[s], start + compute[run]) + repeat[run] * each, clock[0] + each)
             continue
-        done, alike = 0.0, -1
+        done, alike, scratch[4, 0] = 0.0, -1, -1.0
         while done < repeat[run]:
             was, was_ready = clock[0], ready
             at = 0
             ready = 0.0
             following = run if done + 1.0 < repeat[run] else run - 1
-            for s in range(count):
+            for s in range(low, high):
                 scratch[2, s] = streams[s]
                 if following >= first and gather[following, s] > 0.0:
                     scratch[0, at] = streams[s] - was
@@ -125,23 +132,23 @@ def backward_pass(
             at += 1
             clock[0] = max(was, was_ready) + compute[run]
             scattered = clock[0]
-            for s in range(count):
+            for s in range(low, high):
                 if scatter[run, s] > 0.0:
                     scratch[0, at] = streams[s] - clock[0]
                     at += 1
                     streams[s] = max(streams[s], clock[0]) + scatter[run, s]
                     scattered = max(scattered, streams[s])
-            for s in range(count):
+            for s in range(low, high):
                 if reduce[run, s] > 0.0:
                     scratch[0, at] = streams[s] - scattered
                     at += 1
                     streams[s] = max(streams[s], scattered) + reduce[run, s]
             done += 1.0
-            alike = _note(scratch, clock[0] - was, streams, alike, clock[0])
-            if alike >= 2 and done + 1.0 < repeat[run]:
+            alike = _note(scratch, clock[0] - was, streams, low, high, alike, clock[0])
+            if alike >= 1 and done + 1.0 < repeat[run]:
                 more = _steps_left(scratch[0], scratch[1], at, repeat[run] - done - 1.0)
                 if more > 0.0:
-                    _jump(clock, streams, scratch, more)
+                    _jump(clock, streams, low, high, scratch, more)
                     if ready > 0.0:
                         ready += more * scratch[4, 1]
                     done += more
@@ -151,12 +158,12 @@ def backward_pass(
                 scratch[1, margin] = scratch[0, margin]
 
 
-def _note(scratch: Any, moved: Any, streams: Any, alike: int, scale: Any) -> int:
+def _note(scratch: Any, moved: Any, streams: Any, low: int, high: int, alike: int, scale: Any) -> int:
     """How many steps in a row moved every clock by the same amounts. scratch[2]: streams before, [3]: how far they moved, [4, 0]: how far computing did."""
     close = 1e-13 * scale
     same = abs(moved - scratch[4, 0]) <= close
     scratch[4, 0] = moved
-    for s in range(len(streams)):
+    for s in range(low, high):
         step = streams[s] - scratch[2, s]
         if abs(step - scratch[3, s]) > close:
             same = False
@@ -164,9 +171,9 @@ def _note(scratch: Any, moved: Any, streams: Any, alike: int, scale: Any) -> int
     return alike + 1 if same else -1
 
 
-def _jump(clock: Any, streams: Any, scratch: Any, more: Any) -> None:
+def _jump(clock: Any, streams: Any, low: int, high: int, scratch: Any, more: Any) -> None:
     clock[0] += more * scratch[4, 0]
-    for s in range(len(streams)):
+    for s in range(low, high):
         streams[s] += more * scratch[3, s]
 
 

@@ -128,15 +128,14 @@ def core_seconds(block: Any, level: Any, row: Any, training: Any, samples: Any, 
 
 def item_seconds(
     block: Any, level: Any, products: Any, reaches: Any, links: Any, row: Any, training: Any, samples: Any, trained: Any, reached: Any,
-    sequence: Any, fused: Any, lora: Any, trains: Any, state_bytes: Any, record: Any,
+    sequence: Any, fused: Any, lora: Any, record: Any,
 ) -> None:  # fmt: skip
-    """Fills `record` (see columns.RECORD) for `samples` of one micro-batch of a replica."""
+    """Fills `record` (see columns.RECORD) for `samples` of one micro-batch of a replica, but for what `sharded_seconds` says."""
     samples = samples * level[L_SAMPLES]
     for at in range(len(record)):
         record[at] = 0.0
     tp, cp, ep, tax, byte_s = level[L_TP], level[L_CP], level[L_EP], training[T_TAX], training[T_BYTE]
     here = samples / cp
-    weights = block[B_WEIGHTS] / tp + block[B_EXPERT_WEIGHTS] / (tp * ep)
     number = block[B_NUMBER]
     kernels, hiding = products_seconds(block, level, products, row, training, here, sequence, lora, trained, reached, record)
     launched, launched_back = kernels + block[B_KERNELS], 0.0
@@ -163,7 +162,7 @@ def item_seconds(
         record[BACK + ELEMENT] += here * (block[B_CUT_B] / tp + block[B_WHOLE_B] / outside) * byte_s
         launched_back += 2.0 * kernels + 1.7 * block[B_KERNELS]
     if block[B_ROWS] > 0.0:
-        lookup_seconds(block, level, reaches, links, training, samples, trained, state_bytes, record)
+        lookup_seconds(block, level, reaches, links, training, samples, trained, record)
         launched += 1.0
         launched_back += 2.0 * trained
     if reached > 0.0:
@@ -205,14 +204,16 @@ def item_seconds(
     record[HOST] = launched * training[T_KERNEL] + collectives * training[T_COLLECTIVE]
     if reached > 0.0:
         record[BACK + HOST] = launched_back * training[T_KERNEL] + collectives * training[T_COLLECTIVE]
-    sharded_seconds(block, level, reaches, links, training, weights, trained, trains, lora, state_bytes, record)
 
 
 def sharded_seconds(
-    block: Any, level: Any, reaches: Any, links: Any, training: Any, weights: Any, trained: Any, trains: Any, lora: Any, state_bytes: Any, record: Any
+    block: Any, level: Any, reaches: Any, links: Any, training: Any, trained: Any, trains: Any, lora: Any, state_bytes: Any, record: Any
 ) -> None:  # fmt: skip
-    """Gathering, scattering and reducing of weights and gradients, and the bytes that the optimizer moves."""
+    """Gathering, scattering and reducing of weights and gradients, and the bytes that the optimizer moves: no matter how many samples."""
     fsdp, dp = level[L_FSDP], level[L_DP]
+    weights = block[B_WEIGHTS] / level[L_TP] + block[B_EXPERT_WEIGHTS] / (level[L_TP] * level[L_EP])
+    if level[L_TABLES] > 1.0:
+        weights /= level[L_TABLES]
     left = weights
     narrow = block[B_WEIGHT]
     record[FETCHED] = weights * narrow / max(1.0, fsdp)
@@ -242,9 +243,7 @@ def sharded_seconds(
         record[TRAINED] = left * state_bytes
 
 
-def lookup_seconds(
-    block: Any, level: Any, reaches: Any, links: Any, training: Any, samples: Any, trained: Any, state_bytes: Any, record: Any
-) -> None:  # fmt: skip
+def lookup_seconds(block: Any, level: Any, reaches: Any, links: Any, training: Any, samples: Any, trained: Any, record: Any) -> None:
     """Rows fetched; pooled tables hand their sums over, and update the rows they fetched. `samples` are those of one device before exchanging."""
     byte_s, tables = training[T_BYTE], level[L_TABLES]
     cut = level[L_TP] if tables <= 1.0 else 1.0
