@@ -200,6 +200,10 @@ def test_paper_kv_heads_of_405b_show_in_its_memory() -> None:
 def test_formula_tables_of_other_columns_are_refused() -> None:
     with pytest.raises(BadFile, match="no column peak_allocated_gib"):
         cases_of([dict.fromkeys(COLUMNS[:-1], "1")], "table.csv")
+    with pytest.raises(BadFile, match="layers is 'four', which is no number"):
+        cases_of([{**dict.fromkeys(COLUMNS, "1"), "model": "llama3-70b", "layers": "four"}], "table.csv")
+    with pytest.raises(BadFile, match=r"microbatches is 0\.5"):
+        cases_of([{**dict.fromkeys(COLUMNS, "1"), "model": "llama3-70b", "microbatches": "0.5"}], "table.csv")
     with pytest.raises(UnknownName, match="llama3-70b"):
         cases_of([{**dict.fromkeys(COLUMNS, "1"), "model": "llama3-71b"}], "table.csv")
 

@@ -85,7 +85,7 @@ def _case(row: Mapping[str, str]) -> Case:
         raise unknown_name("model of the B200 table", model, MODELS, "thrifty parallelize validate --help")
     said = {key: int(value) for key, value in re.findall(r"_(tp|cp|ep|pp|dp|seq)(\d+)", name)}
     tp, cp, ep, pp, dp = (said.get(key, 1) for key in ("tp", "cp", "ep", "pp", "dp"))
-    shape = replace(MODELS[model], layers=int(row["layers"]), seq=said.get("seq", 4096))
+    shape = replace(MODELS[model], layers=int(_number(row, "layers")), seq=said.get("seq", 4096))
     text = f"dense={_levels(tp=tp, cp=cp, zero1=dp, pp=pp)}"
     if shape.experts:  # experts are spread over what others replicate
         text += f";experts={_levels(tp=1, ep=ep, zero1=tp * cp * dp // ep, pp=pp)}"
@@ -93,8 +93,18 @@ def _case(row: Mapping[str, str]) -> Case:
     devices = tp * cp * dp * pp
     return Case(
         name=name, model=model, layers=shape.to_layers(), system=load_system("hgx-b200").sized(devices), plan=Plan.parse(text),
-        batch=int(row["microbatches"]) * dp, step_s=float(row["step_ms"]) / 1e3, peak_bytes=float(row["peak_allocated_gib"]) * 2**30,
+        batch=int(_number(row, "microbatches")) * dp, step_s=_number(row, "step_ms") / 1e3, peak_bytes=_number(row, "peak_allocated_gib") * 2**30,
     )  # fmt: skip
+
+
+def _number(row: Mapping[str, str], column: str) -> float:
+    try:
+        value = float(row[column])
+    except (TypeError, ValueError) as error:
+        raise BadFile(f"{row['case']}: {column} is '{row[column]}', which is no number. Give one.") from error
+    if not 0 < value < float("inf") or (column in ("layers", "microbatches") and value != int(value)):
+        raise BadFile(f"{row['case']}: {column} is {value:g}. Give a finite number above 0, a whole one for layers and microbatches.")
+    return value
 
 
 def _levels(**degrees: int) -> str:
