@@ -79,6 +79,6 @@ def smallest_change(layers: Layers, system: System, plan: Plan, *, batch: int, t
     """What to change least for a plan that does not fit, as a sentence; "" where nothing small will do."""
     if mode == "compat":
         return "Shard more of the weights (fsdp or tp): the published model counts three times the weights and nothing else."
-    from thrifty.cost.plans.physical.memory import smallest_change_that_fits
+    from thrifty.cost.plans.physical.memory_remedies import smallest_change_that_fits
 
-    return smallest_change_that_fits(place(plan, layers, system, batch=batch, task=task))
+    return smallest_change_that_fits(place(plan, layers, system, batch=batch, task=task)).text

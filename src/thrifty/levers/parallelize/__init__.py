@@ -2,7 +2,7 @@
 
 `asking` holds the questions: `questions` puts model, system, task and batch together; `space` lists every plan worth asking about; `searching` evaluates
 them all and ranks; `explaining` says which resource binds and what the hardware would have to have; `serving` splits devices into two pools; `sweeping`
-varies hardware, systems and plans. `showing` and `page` tell the answers; `validating` holds the model against measured runs; `lever` is what `assess`
+varies hardware, systems and plans. `showing` and `pages` tell the answers; `validating` holds the model against measured runs; `lever` is what `assess`
 asks. What a plan costs is known to `cost.plans` alone.
 
 What it does not know: faults and restarts, placement of single tables, schedules of learning rates, how fast a loss falls with the batch.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +14,9 @@ from thrifty.errors import BadValue, NoRoom
 from thrifty.levers.parallelize import options as o
 from thrifty.printing import print_json, print_parts
 from thrifty.version import __version__
+
+if TYPE_CHECKING:
+    from thrifty.report import Page
 
 app = typer.Typer(no_args_is_help=True, help="How to spread training and serving over devices: plans evaluated, searched, explained.")
 
@@ -26,7 +31,7 @@ def evaluate(
     must_fit: Annotated[bool, typer.Option("--must-fit", help="Refuse a plan that does not fit.")] = False, out: o.Out = None, as_json: o.Json = False,
 ) -> None:  # fmt: skip
     """Time, memory, energy and carbon of one plan."""
-    from thrifty.levers.parallelize.page import answer_page
+    from thrifty.levers.parallelize.pages.answers import answer_page
     from thrifty.levers.parallelize.showing import Answer, write_trace
 
     chosen = o.task_of(task, freeze=freeze, train_layers=train_layers, lora_rank=lora_rank, base_format=base_format, phase=phase, context=context)
@@ -60,14 +65,14 @@ def search(
     """The best plans, every plan of the space evaluated."""
     from thrifty.levers.parallelize.asking.searching import Limits, search
     from thrifty.levers.parallelize.asking.space import Space
-    from thrifty.levers.parallelize.page import search_page
+    from thrifty.levers.parallelize.pages.choices import search_page
     from thrifty.progress import showing
 
     if top < 1:
         raise BadValue(f"top={top} is below 1. Choose how many plans to show.")
     if phase == "disaggregated":
         from thrifty.levers.parallelize.asking.serving import disaggregate
-        from thrifty.levers.parallelize.page import serving_page
+        from thrifty.levers.parallelize.pages.choices import serving_page
 
         if task != "inference":
             raise BadValue(f"phase=disaggregated belongs to inference, and the task is {task}. Choose --task inference.")
@@ -99,7 +104,7 @@ def sweep(
     """How much faster with each resource alone, and with all together, times 1 to 10. Without --plan: the fastest that fits."""
     from thrifty.levers.parallelize.asking.searching import search
     from thrifty.levers.parallelize.asking.sweeping import sweep_hardware
-    from thrifty.levers.parallelize.page import sweep_page
+    from thrifty.levers.parallelize.pages.choices import sweep_page
 
     question = o.question_of(workload, on, devices=devices, batch=batch, task=o.task_of(task), mode=mode, seq=seq)
     words = o.read_plans([plan])[0] if plan else search(question, top=1).best[0].plan
@@ -117,7 +122,7 @@ def compare(
 ) -> None:  # fmt: skip
     """Plans and systems side by side, each in both modes; ratios are against the first."""
     from thrifty.levers.parallelize.asking.sweeping import side_by_side
-    from thrifty.levers.parallelize.page import compare_page
+    from thrifty.levers.parallelize.pages.choices import compare_page
 
     questions = [(system, o.question_of(workload, system, devices=devices, batch=batch, task=o.task_of(task), mode=mode, seq=seq, site=site)) for system in on]
     sides = side_by_side(questions, o.read_plans(plan), samples=samples)
@@ -135,7 +140,7 @@ def explain(
     """Why a plan takes as long as it does, what would have to change for it to fit, and what the hardware must have to reach a speed-up."""
     from thrifty.levers.parallelize.asking.explaining import reach as reach_speedup
     from thrifty.levers.parallelize.asking.explaining import why
-    from thrifty.levers.parallelize.page import explain_page
+    from thrifty.levers.parallelize.pages.answers import explain_page
     from thrifty.levers.parallelize.showing import Answer
 
     question = o.question_of(workload, on, devices=devices, batch=batch, task=o.task_of(task), mode=mode, seq=seq)
@@ -146,8 +151,27 @@ def explain(
     _give(lambda: explain_page(answer, reasons, reach, needed, command=command, generated=_now()), said, out, as_json)
 
 
-def _give(page: Any, said: dict[str, Any], out: Path | None, as_json: bool) -> None:
-    """The answer where it is wanted: a page, JSON, the terminal."""
+@app.command("validate")
+def validate(
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="FILE", help="Measured iterations, or a folder of them. [default: kernels, NCCL, LLaMA]")
+    ] = None,
+    folds: Annotated[bool, typer.Option("--folds/--no-folds", help="Also fit without some rows and predict those.")] = True, out: o.Out = None,
+    as_json: o.Json = False,
+) -> None:  # fmt: skip
+    """The model beside measured runs: every row, relative errors, and errors on rows that had no part in the fit."""
+    from thrifty.levers.parallelize.pages.errors import validation_page
+    from thrifty.levers.parallelize.validating import validate as hold_against
+    from thrifty.progress import showing
+
+    with showing() as progress:
+        found = hold_against(data, folds=folds, progress=progress)
+    command = "thrifty parallelize validate" + (f" --data {data}" if data else "")
+    _give(lambda: validation_page(found, command=command, generated=_now()), found.to_dict(), out, as_json, sections=1)
+
+
+def _give(page: Callable[[], Page], said: dict[str, Any], out: Path | None, as_json: bool, *, sections: int = 99) -> None:
+    """The answer where it is wanted: a page, JSON, the terminal, which gets the first so many sections."""
     from thrifty.report import to_terminal, write_html
 
     if out is not None:
@@ -155,7 +179,8 @@ def _give(page: Any, said: dict[str, Any], out: Path | None, as_json: bool) -> N
     if as_json:
         print_json(said)
         return
-    print_parts(to_terminal(page()), *([f"page: {out}"] if out is not None else []))
+    shown = page()
+    print_parts(to_terminal(replace(shown, sections=shown.sections[:sections])), *([f"page: {out}"] if out is not None else []))
 
 
 def _now() -> str:

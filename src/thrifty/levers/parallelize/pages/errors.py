@@ -1,0 +1,43 @@
+"""The model beside measured runs as a page."""
+
+from __future__ import annotations
+
+from thrifty.levers.parallelize.pages.columns import modelled
+from thrifty.levers.parallelize.validating import Validation
+from thrifty.report import Cell, Chart, Column, Facts, Note, Page, Section, Table
+
+DRAWN_ROWS = 400
+
+
+def validation_page(found: Validation, *, command: str, generated: str) -> Page:
+    """Errors of every table, and its rows beside the model's answers."""
+    errors: list[list[Cell]] = []
+    sections: list[Section] = []
+    for part in found.parts:
+        errors.append([part.name, "catalogue's constants", len(part.rows), part.mape, part.spearman])
+        errors += [["", f"fitted to {what}" if "," not in what else what, None, error, None] for what, error in part.held_out.items()]
+        errors += [["", key.replace("_", " "), None, value, None] for key, value in part.further.items() if "spearman" not in key]
+        step = max(1, len(part.rows) // DRAWN_ROWS)
+        rows: list[list[Cell]] = [["", float(row["measured"]), float(row["predicted"])] for row in part.rows[::step]]
+        chart = Chart(
+            kind="scatter", title=f"{part.name}: predicted against measured", x="measured", y="predicted", label="name", x_log=True, y_log=True, rows=rows,
+            columns=(
+                Column(key="name", title="Row"), Column(key="measured", title="Measured", unit=part.unit, truth="literature"),
+                Column(key="predicted", title="Predicted", unit=part.unit, truth="modelled"),
+            ),
+            alt=f"Scatter of predicted against measured values of the table {part.name}, both logarithmic; a perfect model lies on the diagonal.",
+        )  # fmt: skip
+        numbers = Facts({name: modelled(value) for name, value in part.parameters.items()}, caption="Fitted numbers") if part.parameters else None
+        sections.append(Section(part.name, [chart, *([numbers] if numbers else [])], id=part.name))
+    columns = (
+        Column(key="name", title="Table"), Column(key="what", title="With"), Column(key="rows", title="Rows", truth="given", style="integer"),
+        Column(key="mape", title="Mean error", truth="modelled", style="percent"), Column(key="rank", title="Rank correlation", truth="modelled"),
+    )  # fmt: skip
+    first = Section(
+        "Errors", [Table(columns=columns, rows=errors, caption="Mean of |predicted / measured - 1|"), *(Note(text) for text in found.skipped)], id="errors"
+    )
+    return Page(
+        title="The plan model beside measured runs",
+        summary="; ".join(f"{part.name}: {part.mape:.1%} off on {len(part.rows):,} rows" for part in found.parts) + ".",
+        sections=[first, *sections], command=command, generated=generated,
+    )  # fmt: skip
