@@ -29,7 +29,10 @@ ROLE_NAMES = {c.EMBEDDING: "embedding", c.BOTTOM: "bottom", c.UPPER: "top", c.BO
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Priced:
-    """What one layer of every run takes: sums (U, 7) by `layerwise.R_*`, repeat (U,), and seconds on every stream (U, streams)."""
+    """What one layer of every run takes: sums (U, 7) by `layerwise.R_*`, repeat (U,), and seconds on every stream (U, streams).
+
+    outlasts_s, optimizer_s, regather_s: what follows the last backward pass of every stage
+    """
 
     laid: Floats
     runs: Floats
@@ -43,8 +46,9 @@ class Priced:
     exchange: float
     exchange_on: int
     send_s: float
-    optimizer_s: float
-    regather_s: float
+    outlasts_s: tuple[float, ...]
+    optimizer_s: tuple[float, ...]
+    regather_s: tuple[float, ...]
     micro_batches: int
     streams: tuple[str, ...]
 
@@ -77,13 +81,14 @@ def price_runs(layers: Layers, system: System, plan: Plan, *, batch: int, task: 
     layerwise.fill_runs(laid, runs, run_items, records, training, sums, repeat, gather, leave, scatter, reduce)
     exchanging = records[records[:, work.EXCHANGE] > 0]
     send = pipelines.send_seconds(laid, runs, run_items, items, blocks, levels, micro, reaches, links) if stages > 1 else 0.0
-    held = [sum(pipelines.stage_layers(laid, runs, u, 0) * sums[u, name] for u in range(count)) for name in (layerwise.R_TRAINED, layerwise.R_REGATHER)]
+    after = [pipelines.after_last(laid, runs, sums, reduce, stage) for stage in range(stages)]
     byte_s = training[c.TRAINING["host_byte_s" if laid[at["offload_optimizer"]] and stages == 1 else "stream_byte_s"]]
     return Priced(
         laid=laid, runs=runs, sums=sums, repeat=repeat, gather=gather, leave=leave, scatter=scatter, reduce=reduce, roles=tuple(int(run[3]) for run in runs),
         exchange=float(exchanging[0, work.EXCHANGE]) if len(exchanging) else 0.0,
-        exchange_on=int(exchanging[0, work.EXCHANGE_ON]) if len(exchanging) else 0, send_s=float(send), optimizer_s=float(held[0] * byte_s),
-        regather_s=float(held[1]), micro_batches=int(share // micro), streams=(*(tier.name for tier in system.tiers), "copy"),
+        exchange_on=int(exchanging[0, work.EXCHANGE_ON]) if len(exchanging) else 0, send_s=float(send),
+        outlasts_s=tuple(float(a[0]) for a in after), optimizer_s=tuple(float(a[1] * byte_s) for a in after), regather_s=tuple(float(a[2]) for a in after),
+        micro_batches=int(share // micro), streams=(*(tier.name for tier in system.tiers), "copy"),
     )  # fmt: skip
 
 
@@ -153,8 +158,8 @@ def _passes(p: Priced) -> Iterator[Task]:
             for s in np.flatnonzero(p.reduce[run]) if last else ():
                 yield made(f"r{m}.{j}.{s}", p.streams[s], p.reduce[run, s], [*last_end, *scatters], "all_reduce")
     if trains:
-        yield made("optimizer", "compute", p.optimizer_s, tuple(everything), "optimizer")
-        yield made("regather", p.streams[0], p.regather_s, ["optimizer"], "all_gather")
+        yield made("optimizer", "compute", p.optimizer_s[0], tuple(everything), "optimizer")
+        yield made("regather", p.streams[0], p.regather_s[0], ["optimizer"], "all_gather")
 
 
 def _pipeline(p: Priced) -> Iterator[Task]:
@@ -176,6 +181,10 @@ def _pipeline(p: Priced) -> Iterator[Task]:
                 yield Task(id=f"f{d}.{m}", stream=f"stage {d}", duration_s=forward[d], after=(f"u{d}.{m}",) if d else (), kind="forward")
             else:
                 yield Task(id=f"b{d}.{m}", stream=f"stage {d}", duration_s=backward[d], after=(f"d{d}.{m}",) if d + 1 < stages else (), kind="backward")
+        if trains:
+            for name, seconds in (("r", p.outlasts_s[d]), ("o", p.optimizer_s[d]), ("w", p.regather_s[d])):
+                kind = {"r": "all_reduce", "o": "optimizer", "w": "all_gather"}[name]
+                yield Task(id=f"{name}{d}", stream=f"stage {d}", duration_s=seconds, kind=kind)
     for d in range(1, stages):
         for m in range(p.micro_batches):
             yield Task(id=f"u{d}.{m}", stream=f"send to {d}", duration_s=p.send_s, after=(f"f{d - 1}.{m}",), kind="send")

@@ -7,15 +7,18 @@ each. After it the optimizer's bytes; ZeRO-1 and -2 gather the new weights.
 from __future__ import annotations
 
 import functools
+import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from thrifty.cost.collectives import kernels as collectives
+from thrifty.cost.kernels import attention, core, rows
 from thrifty.cost.kernels.attention import attention_seconds
 from thrifty.cost.kernels.core import gemm_seconds
-from thrifty.cost.plans.physical import layerwise, passes, pipelines, work
+from thrifty.cost.plans.physical import columns, layerwise, memory_batched, passes, pipelines, work
 from thrifty.cost.plans.physical.columns import ANSWER, INTERLEAVED, ITEM, LAID, RECORD, RUN, TRAINING, UPPER
 from thrifty.cost.plans.physical.layerwise import R_BACKWARD, R_FORWARD, R_LAST_BACKWARD, R_REGATHER, R_TRAINED, SUMS, fill_runs, tally
 from thrifty.cost.plans.physical.memory_batched import memory_bytes
@@ -182,6 +185,26 @@ def loop(
         answer[A_EXPOSED] = max(0.0, end - computing - answer[A_LAUNCH] - answer[A_BUBBLE])
 
 
+MODULES: Final = (collectives, attention, core, layerwise, memory_batched, passes, pipelines, work)
+"""Where the functions stand that the loop calls."""
+
+
+def _entry(stamp: int) -> Callable[..., None]:
+    """The loop under a name of its own. Numba keeps compiled code by the file of the outermost function and its cells: `stamp` stands for the others."""
+
+    def entry(
+        laid_of: Any, system_of: Any, batches: Any, laids: Any, runs: Any, run_items: Any, items: Any, blocks: Any, products: Any, levels: Any, reaches: Any,
+        links: Any, rows: Any, trainings: Any, terms: Any, term_rows: Any, answers: Any, most_items: int, most_runs: int,
+    ) -> None:  # fmt: skip
+        if stamp >= 0:
+            loop(
+                laid_of, system_of, batches, laids, runs, run_items, items, blocks, products, levels, reaches, links, rows, trainings, terms, term_rows,
+                answers, most_items, most_runs,
+            )  # fmt: skip
+
+    return entry
+
+
 @functools.cache
 def kernel() -> Callable[..., None]:
     """`loop` as Numba compiles it, with all that it calls; as it is where Numba is not installed."""
@@ -190,8 +213,11 @@ def kernel() -> Callable[..., None]:
     import numba
     from numba.extending import register_jitable
 
-    functions = (gemm_seconds, attention_seconds, *work.FUNCTIONS, *passes.FUNCTIONS, *layerwise.FUNCTIONS, *pipelines.FUNCTIONS, run_passes, memory_bytes)
+    functions = (
+        gemm_seconds, attention_seconds, *work.FUNCTIONS, *passes.FUNCTIONS, *layerwise.FUNCTIONS, *pipelines.FUNCTIONS, run_passes, memory_bytes, loop,
+    )  # fmt: skip
     for function in functions:
         register_jitable(function)
-    compiled: Callable[..., None] = numba.njit(cache=True, error_model="numpy")(loop)
+    stamp = zlib.crc32(b"".join(Path(str(module.__file__)).read_bytes() for module in (*MODULES, columns, rows)))
+    compiled: Callable[..., None] = numba.njit(cache=True, error_model="numpy", nogil=True)(_entry(stamp))
     return compiled

@@ -35,15 +35,14 @@ def forward_pass(
     count = len(streams)
     before_last = clock[0]
     for run in range(first, last):
-        if run == wait_at:
-            clock[0] = max(clock[0], wait_on)
+        held = wait_on if run == wait_at else 0.0
         low, high = count, 0  # the streams in use
         for s in range(count):
             if gather[run, s] > 0.0 or leave[run, s] > 0.0:
                 low, high = min(low, s), s + 1
         if high == 0:
             each = compute[run]
-            clock[0] += repeat[run] * each
+            clock[0] = max(clock[0], held) + repeat[run] * each
             before_last = clock[0] - each
             continue
         done, alike, scratch[4, 0] = 0.0, -1, -1.0
@@ -60,8 +59,8 @@ def forward_pass(
                     ready = max(ready, streams[s])
             scratch[0, at] = ready - was
             at += 1
-            clock[0] = max(was, ready) + compute[run]
-            before_last = was
+            clock[0] = max(max(was, held), ready) + compute[run]
+            held, before_last = 0.0, was
             for s in range(low, high):
                 if leave[run, s] > 0.0:
                     scratch[0, at] = streams[s] - clock[0]

@@ -65,6 +65,24 @@ def send_seconds(laid: Any, runs: Any, run_items: Any, items: Any, blocks: Any, 
     return 0.0
 
 
+def after_last(laid: Any, runs: Any, sums: Any, reduce: Any, stage: int) -> Any:
+    """What follows a stage's last backward pass: seconds that reducing gradients outlasts it, bytes of the optimizer, seconds of gathering weights again.
+
+    Of alike layers the last one's gradients wait for its own pass, or for those of all others to be through.
+    """
+    outlasts, trained, regather = 0.0, 0.0, 0.0
+    for at in range(int(laid[D_LAST_RUN] - laid[D_FIRST_RUN])):
+        layers = stage_layers(laid, runs, at, stage)
+        trained += layers * sums[at, R_TRAINED]
+        regather += layers * sums[at, R_REGATHER]
+        reduced = 0.0
+        for s in range(reduce.shape[1]):
+            reduced += reduce[at, s]
+        if layers > 0.0 and reduced > 0.0:
+            outlasts += max(reduced, layers * reduced - (layers - 1.0) * sums[at, R_BACKWARD])
+    return outlasts, trained, regather
+
+
 def pipeline_seconds(
     laid: Any, runs: Any, run_items: Any, items: Any, blocks: Any, levels: Any, records: Any, sums: Any, gather: Any, scatter: Any, reduce: Any,
     micro_batches: Any, samples: Any, reaches: Any, links: Any, training: Any, answer: Any,
@@ -105,21 +123,13 @@ def pipeline_seconds(
     ways = 2.0 if trains > 0.0 else 1.0
     one = send_seconds(laid, runs, run_items, items, blocks, levels, samples, reaches, links)
     answer[A_SEND] += ways * one * micro_batches * max(1.0, laid[D_INTERLEAVE])
-    trained, regather, outlasts = 0.0, 0.0, 0.0
     for at in range(count):
         tally(laid, runs, run_items, records, sums, at, stage_layers(laid, runs, at, slow_at), micro_batches, answer)
-        layers = stage_layers(laid, runs, at, 0)  # the first stage is the last to finish
-        trained += layers * sums[at, R_TRAINED]
-        regather += layers * sums[at, R_REGATHER]
-        reduced = 0.0
-        for s in range(gather.shape[1]):
-            reduced += reduce[at, s]
-        if layers > 0.0 and reduced > 0.0:
-            outlasts += max(reduced, layers * reduced - (layers - 1.0) * sums[at, R_BACKWARD])
+    outlasts, trained, regather = after_last(laid, runs, sums, reduce, 0)  # the first stage is the last to finish
     answer[A_BUBBLE] = bubble
     answer[A_OPTIMIZER] = trained * training[T_BYTE]
     answer[A_AG] += regather
     return micro_batches * slowest + bubble + ways * (stages - 1.0) * one + outlasts + answer[A_OPTIMIZER] + regather
 
 
-FUNCTIONS: Final = (stage_layers, send_seconds, pipeline_seconds)
+FUNCTIONS: Final = (stage_layers, send_seconds, after_last, pipeline_seconds)
