@@ -55,9 +55,9 @@ def tasks_of(layers: Layers, system: System, plan: Plan, *, batch: int, task: Ta
 
         issued = compat_tasks(layers, system, plan, batch=batch, task=task)
         return [timeline.Task(id=each.id, stream=each.stream, duration_s=each.duration_s, after=each.after, kind=each.kind) for each in issued]
-    from thrifty.cost.plans.physical import physical_tasks
+    from thrifty.cost.plans.physical.graphs import iteration_tasks
 
-    return physical_tasks(layers, system, plan, batch=batch, task=task)
+    return iteration_tasks(layers, system, plan, batch=batch, task=task)
 
 
 def schedule_of(layers: Layers, system: System, plan: Plan, *, batch: int, task: Task | None = None, mode: Mode = "physical") -> list[timeline.Event]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -18,6 +18,8 @@ from thrifty.version import __version__
 if TYPE_CHECKING:
     from thrifty.report import Page
 
+DRAWN: Final = ("timeline", "pareto", "rows")
+"""Sections of pages that are drawings of many rows."""
 app = typer.Typer(no_args_is_help=True, help="How to spread training and serving over devices: plans evaluated, searched, explained.")
 
 
@@ -167,11 +169,11 @@ def validate(
     with showing() as progress:
         found = hold_against(data, folds=folds, progress=progress)
     command = "thrifty parallelize validate" + (f" --data {data}" if data else "")
-    _give(lambda: validation_page(found, command=command, generated=_now()), found.to_dict(), out, as_json, sections=1)
+    _give(lambda: validation_page(found, command=command, generated=_now()), found.to_dict(), out, as_json)
 
 
-def _give(page: Callable[[], Page], said: dict[str, Any], out: Path | None, as_json: bool, *, sections: int = 99) -> None:
-    """The answer where it is wanted: a page, JSON, the terminal, which gets the first so many sections."""
+def _give(page: Callable[[], Page], said: dict[str, Any], out: Path | None, as_json: bool) -> None:
+    """The answer where it is wanted: a page, JSON, the terminal, which gets no section that is one large drawing."""
     from thrifty.report import to_terminal, write_html
 
     if out is not None:
@@ -180,7 +182,10 @@ def _give(page: Callable[[], Page], said: dict[str, Any], out: Path | None, as_j
         print_json(said)
         return
     shown = page()
-    print_parts(to_terminal(replace(shown, sections=shown.sections[:sections])), *([f"page: {out}"] if out is not None else []))
+    print_parts(
+        to_terminal(replace(shown, sections=[section for section in shown.sections if section.anchor not in DRAWN])),
+        *([f"page: {out}"] if out is not None else []),
+    )
 
 
 def _now() -> str:

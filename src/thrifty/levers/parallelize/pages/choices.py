@@ -13,13 +13,13 @@ from thrifty.levers.parallelize.asking.sweeping import Side, Sweep
 from thrifty.levers.parallelize.pages.answers import time_blocks, timeline_chart
 from thrifty.levers.parallelize.pages.columns import CARBON, COST, ENERGY, MEMORY, NAME, RATE, TIME, inputs_of, modelled
 from thrifty.quantities import show
-from thrifty.report import Block, Cell, Chart, Column, Note, Page, Section, Table
+from thrifty.report import Block, Bullets, Cell, Chart, Column, Note, Page, Section, Table
 
 
-def candidate_row(candidate: Candidate, baseline: Candidate | None) -> list[Cell]:
+def candidate_row(name: str, candidate: Candidate, baseline: Candidate | None) -> list[Cell]:
     e, f = candidate.evaluation, candidate.footprint
     gain = baseline.evaluation.iteration_s / e.iteration_s if baseline else None
-    return [str(candidate.plan), e.iteration_s, e.throughput_per_s, gain, e.memory_bytes, f.energy_j, f.carbon_gco2e.mid, f.cost_usd]
+    return [name, e.iteration_s, e.throughput_per_s, gain, e.memory_bytes, f.energy_j, f.carbon_gco2e.mid, f.cost_usd]
 
 
 CANDIDATES = (NAME, TIME, RATE, Column(key="gain", title="Against FSDP", truth="modelled"), MEMORY, ENERGY, CARBON, COST)
@@ -28,11 +28,10 @@ CANDIDATES = (NAME, TIME, RATE, Column(key="gain", title="Against FSDP", truth="
 def search_page(question: Question, found: Found, *, command: str, generated: str) -> Page:
     """The best plans."""
     best = found.best[0]
-    blocks: list[Block] = [Table(columns=CANDIDATES, rows=[candidate_row(c, found.baseline) for c in found.best], caption="Best first")]
+    rows = [candidate_row(str(number), c, found.baseline) for number, c in enumerate(found.best, 1)]
     if found.baseline is not None:
-        fits = "fits" if found.baseline.evaluation.fits else "does not fit"
-        row = candidate_row(found.baseline, found.baseline)
-        blocks.append(Table(columns=CANDIDATES, rows=[row], caption=f"FSDP over all devices, which {fits}"))
+        rows.append(candidate_row("FSDP" if found.baseline.evaluation.fits else "FSDP, does not fit", found.baseline, found.baseline))
+    blocks: list[Block] = [Bullets([str(c.plan) for c in found.best], ordered=True), Table(columns=CANDIDATES, rows=rows, caption="One iteration, best first")]
     if found.unlimited is not None:
         gain = best.evaluation.iteration_s / found.unlimited.evaluation.iteration_s
         blocks.append(
@@ -100,35 +99,26 @@ def compare_page(question: Question, sides: Sequence[Side], *, command: str, gen
     base = first.evaluation
     assert base is not None
     rows: list[list[Cell]] = []
-    for side in sides:
+    for number, side in enumerate(sides, 1):
         e, f = side.evaluation, side.footprint
         there = first.other.iteration_s / side.other.iteration_s if side.other and first.other else None
         if e is None or f is None:
-            rows.append([side.title, None, None, None, there, None, None, None, None, "no"])
+            rows.append([str(number), None, None, None, there, None, None, None, None, "no"])
             continue
-        rows.append(
-            [
-                side.title,
-                e.iteration_s,
-                e.throughput_per_s,
-                base.iteration_s / e.iteration_s,
-                there,
-                e.memory_bytes,
-                f.energy_j,
-                f.carbon_gco2e.mid,
-                f.cost_usd,
-                "yes" if e.fits else "no",
-            ]
-        )
+        gain, fits = base.iteration_s / e.iteration_s, "yes" if e.fits else "no"
+        rows.append([str(number), e.iteration_s, e.throughput_per_s, gain, there, e.memory_bytes, f.energy_j, f.carbon_gco2e.mid, f.cost_usd, fits])
     columns = (
         NAME, TIME, RATE, Column(key="gain", title=f"Ratio, {question.mode}", truth="modelled"), Column(key="there", title=f"Ratio, {other}", truth="modelled"),
         MEMORY, ENERGY, CARBON, COST, Column(key="fits", title="Fits"),
     )  # fmt: skip
-    blocks: list[Block] = [Table(columns=columns, rows=rows, caption=f"One iteration; ratios of speed against {first.title}")]
+    named = Bullets([side.title for side in sides], ordered=True)
+    blocks: list[Block] = [named, Table(columns=columns, rows=rows, caption=f"One iteration; ratios of speed against {first.title}")]
     blocks += [Note(f"{side.title}: {side.refusal}") for side in sides if side.refusal]
     if any(side.job for side in sides):
         jobs: list[list[Cell]] = [
-            [side.title, side.job.hours, side.job.device_hours, side.job.energy_mwh, side.job.carbon_tco2e, side.job.cost_usd] for side in sides if side.job
+            [str(number), side.job.hours, side.job.device_hours, side.job.energy_mwh, side.job.carbon_tco2e, side.job.cost_usd]
+            for number, side in enumerate(sides, 1)
+            if side.job
         ]
         job_columns = (
             NAME, Column(key="hours", title="Hours", truth="modelled"), Column(key="device_hours", title="Device-hours", truth="modelled"),

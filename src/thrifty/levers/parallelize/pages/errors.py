@@ -13,6 +13,7 @@ def validation_page(found: Validation, *, command: str, generated: str) -> Page:
     """Errors of every table, and its rows beside the model's answers."""
     errors: list[list[Cell]] = []
     sections: list[Section] = []
+    charts: list[Chart] = []
     for part in found.parts:
         errors.append([part.name, "catalogue's constants", len(part.rows), part.mape, part.spearman])
         errors += [["", f"fitted to {what}" if "," not in what else what, None, error, None] for what, error in part.held_out.items()]
@@ -27,8 +28,10 @@ def validation_page(found: Validation, *, command: str, generated: str) -> Page:
             ),
             alt=f"Scatter of predicted against measured values of the table {part.name}, both logarithmic; a perfect model lies on the diagonal.",
         )  # fmt: skip
-        numbers = Facts({name: modelled(value) for name, value in part.parameters.items()}, caption="Fitted numbers") if part.parameters else None
-        sections.append(Section(part.name, [chart, *([numbers] if numbers else [])], id=part.name))
+        numbers = Facts({name: modelled(value) for name, value in part.parameters.items()}) if part.parameters else None
+        charts.append(chart)
+        if numbers is not None:
+            sections.append(Section(f"Fitted numbers of {part.name}", [numbers], id=part.name))
     columns = (
         Column(key="name", title="Table"), Column(key="what", title="With"), Column(key="rows", title="Rows", truth="given", style="integer"),
         Column(key="mape", title="Mean error", truth="modelled", style="percent"), Column(key="rank", title="Rank correlation", truth="modelled"),
@@ -39,5 +42,5 @@ def validation_page(found: Validation, *, command: str, generated: str) -> Page:
     return Page(
         title="The plan model beside measured runs",
         summary="; ".join(f"{part.name}: {part.mape:.1%} off on {len(part.rows):,} rows" for part in found.parts) + ".",
-        sections=[first, *sections], command=command, generated=generated,
+        sections=[first, *sections, Section("Row by row", charts, id="rows")], command=command, generated=generated,
     )  # fmt: skip
