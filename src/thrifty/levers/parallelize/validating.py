@@ -7,7 +7,7 @@ optional package aiconfigurator-core; LLaMA's GPU-hours from its paper. Errors a
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +27,7 @@ FOLDS: Final[Mapping[str, tuple[Fold, ...]]] = {
     "vtrain-multi": ("model", "devices"), "vtrain-single": ("model", "devices"), "selene": ("row", "model"), "b200": ("model", "row"),
 }  # fmt: skip
 """What is left out of the fit in turn: all rows of one model, all of one count of devices, a row alone."""
+PUBLISHED: Final = ("llama", "nccl", "gemm")
 SAID: Final[Mapping[str, str]] = {"model": "other models", "devices": "other numbers of devices", "row": "all other rows"}
 
 
@@ -71,15 +72,18 @@ class Validation:
         return {"mode": "physical", "parts": [part.to_dict(rows=False) for part in self.parts], "skipped": list(self.skipped)}
 
 
-def validate(data: Path | None = None, *, folds: bool = True, progress: Progress | None = None) -> Validation:
-    """The model beside the measured iterations in `data`, a table or a folder of them; without: beside kernels, collectives and LLaMA's GPU-hours.
+def validate(
+    data: Path | None = None, *, folds: bool = True, published: Sequence[str] = PUBLISHED, progress: Progress | None = None
+) -> Validation:  # fmt: skip
+    """The model beside the measured iterations in `data`, a table or a folder of them; without: beside what is `published`.
 
-    folds : also fit anew without some of the rows, and predict those
+    folds     : also fit anew without some of the rows, and predict those
+    published : LLaMA's GPU-hours, collectives and matrix products (the last two where aiconfigurator-core is installed)
 
     Raises BadFile for a file that is none of the known tables, or a folder without any.
     """
     if data is None:
-        return _published(progress)
+        return _published(published, progress)
     paths = sorted(data.glob("*.csv")) if data.is_dir() else [data]
     if not paths:
         raise BadFile(f"'{data}' holds no .csv. Give a table of measured iterations, or a folder of them.")
@@ -139,13 +143,13 @@ def _held_out(table: str, runs: list[Run], measured: Mapping[str, Measured]) -> 
         yield SAID[fold], mean_error(held_out(alike, table, fold, **more), alike[table].measured_R)  # type: ignore[arg-type]
 
 
-def _published(progress: Progress | None) -> Validation:
-    parts, skipped = [_llama()], []
-    for number, (name, make) in enumerate((("collectives", _collectives), ("gemm", _gemm))):
+def _published(names: Sequence[str], progress: Progress | None) -> Validation:
+    parts, skipped = [], []
+    for number, name in enumerate(names):
         if progress:
-            progress(f"validate: {name}", (1 + number) / 3)
+            progress(f"validate: {name}", number / len(names))
         try:
-            parts.append(make())
+            parts.append({"llama": _llama, "nccl": _collectives, "gemm": _gemm}[name]())
         except MissingExtra as error:
             skipped.append(f"{name}: {error}")
     return Validation(parts=tuple(parts), skipped=tuple(skipped))

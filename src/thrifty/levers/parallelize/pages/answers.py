@@ -41,14 +41,20 @@ def answer_page(answer: Answer, *, command: str, generated: str) -> Page:
 def summary(answer: Answer) -> str:
     """The answer in a sentence or two."""
     e = answer.evaluation
-    said = f"One iteration takes {show(e.iteration_s, 's')}: {e.throughput_per_s:,.4g} samples a second, {e.exposed_s / e.iteration_s:.0%} of it not computing."
+    said = (
+        f"One iteration takes {show(e.iteration_s, 's')}: {_rate(e.throughput_per_s)} samples a second, {e.exposed_s / e.iteration_s:.0%} of it not computing."
+    )
     return said + (f" It fits: {e.memory_bytes / 1e9:.1f} of {e.capacity_bytes / 1e9:.1f} GB." if e.fits else f" It does not fit: {answer.shortfall}")
+
+
+def _rate(per_s: float) -> str:
+    return f"{per_s:,.0f}" if per_s >= 1000 else f"{per_s:.4g}"
 
 
 def time_blocks(e: Evaluation) -> list[Block]:
     """Busy time by kind of work, and what the iteration waits for."""
-    rows: list[list[Cell]] = [[name, "compute", value, value / e.iteration_s] for name, value in e.compute_s.items() if value]
-    rows += [[name, "communication", value, value / e.iteration_s] for name, value in e.communication_s.items() if value]
+    rows: list[list[Cell]] = [[name.replace("_", " "), "compute", value, value / e.iteration_s] for name, value in e.compute_s.items() if value]
+    rows += [[name.replace("_", " "), "communication", value, value / e.iteration_s] for name, value in e.communication_s.items() if value]
     rows += [[name, "other", value, value / e.iteration_s] for name, value in e.other_s.items() if value]
     columns = (
         Column(key="name", title="Work"),
@@ -57,13 +63,13 @@ def time_blocks(e: Evaluation) -> list[Block]:
         Column(key="share", title="Of the iteration", truth="modelled", style="percent"),
     )
     chart = Chart(
-        kind="bars", title="Busy seconds of a device, by kind of work", columns=columns, rows=rows, x="time_s", y="name", series="what",
+        kind="bars", title="Busy seconds of a device, by kind of work", columns=columns, rows=rows, x="time_s", y="name",
         alt="Bars of the seconds that a device spends on each kind of computing and communicating in one iteration.",
     )  # fmt: skip
     facts = Facts({"communication behind computing": modelled(e.overlapped_s, "s"), "not computing": modelled(e.exposed_s, "s")})
     blocks: list[Block] = [chart, facts]
     if e.critical_path:
-        path: list[list[Cell]] = [[part.name, part.stream, part.time_s, part.time_s / e.iteration_s] for part in e.critical_path]
+        path: list[list[Cell]] = [[part.name.replace("_", " "), part.stream, part.time_s, part.time_s / e.iteration_s] for part in e.critical_path]
         blocks.append(Table(columns=columns, rows=path, caption="What the iteration waits for: its critical path, by kind of work"))
     return blocks
 
