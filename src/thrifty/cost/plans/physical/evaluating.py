@@ -98,6 +98,8 @@ def notes_of(placed: Placed) -> tuple[str, ...]:
     notes = [f"products and attention: {kernel_ground(device, arithmetic).text}", ground_of(device)]
     if arithmetic == "tf32":
         notes.append("FP32 products run in TF32")
+    if not placed.task.trains and placed.task.phase == "decode":
+        notes.append("launches are replayed from a recorded graph, as serving engines do")
     if layers.stand_in:
         notes.append(f"stand-in: {layers.stand_in}")
     if placed.stages > 1:

@@ -44,6 +44,7 @@ class Priced:
     reduce: Floats
     roles: tuple[int, ...]
     exchange: float
+    exchanges_back: bool
     exchange_on: int
     send_s: float
     outlasts_s: tuple[float, ...]
@@ -86,8 +87,9 @@ def price_runs(layers: Layers, system: System, plan: Plan, *, batch: int, task: 
     return Priced(
         laid=laid, runs=runs, sums=sums, repeat=repeat, gather=gather, leave=leave, scatter=scatter, reduce=reduce, roles=tuple(int(run[3]) for run in runs),
         exchange=float(exchanging[0, work.EXCHANGE]) if len(exchanging) else 0.0,
+        exchanges_back=bool(any(item[2] > 0 for item, record in zip(items, records, strict=True) if record[work.EXCHANGE] > 0)),
         exchange_on=int(exchanging[0, work.EXCHANGE_ON]) if len(exchanging) else 0, send_s=float(send),
-        outlasts_s=tuple(float(a[0]) for a in after), optimizer_s=tuple(float(a[1] * byte_s) for a in after), regather_s=tuple(float(a[2]) for a in after),
+        outlasts_s=tuple(float(a[1]) for a in after), optimizer_s=tuple(float(a[2] * byte_s) for a in after), regather_s=tuple(float(a[3]) for a in after),
         micro_batches=int(share // micro), streams=(*(tier.name for tier in system.tiers), "copy"),
     )  # fmt: skip
 
@@ -144,11 +146,11 @@ def _passes(p: Priced) -> Iterator[Task]:
         yield from gathered(0, last_end)
         exchange_at = len(order) - first_upper if p.exchange else -1
         for j, run in enumerate(down):
-            if j == exchange_at:
+            if j == exchange_at and p.exchanges_back:
                 yield made(f"y{m}", p.streams[p.exchange_on], p.exchange, last_end, "all_to_all")
             if j + 1 < len(down):
                 yield from gathered(j + 1, last_end)
-            waits = [*ready[j], *([f"y{m}"] if p.exchange and j + 1 == len(down) else [])]
+            waits = [*ready[j], *([f"y{m}"] if p.exchange and p.exchanges_back and j + 1 == len(down) else [])]
             yield made(f"b{m}.{j}", "compute", compute[run], waits, f"{ROLE_NAMES[p.roles[run]]} backward")
             last_end = (f"b{m}.{j}",)
             scatters = []

@@ -114,7 +114,8 @@ def tally(laid: Any, runs: Any, run_items: Any, records: Any, sums: Any, at: int
         answer[A_ELEMENT] += forward * r[ELEMENT] + times * r[BACK + ELEMENT]
         answer[A_EMBEDDING] += forward * r[EMBEDDED] + times * r[BACK + EMBEDDED]
         answer[A_A2A] += forward * r[A2A] + times * r[BACK + A2A]
-        answer[A_AR] += forward * r[AR] + times * r[BACK + AR] + layers * r[REDUCE]
+        answer[A_AR] += forward * r[AR] + times * r[BACK + AR]
+        answer[A_RS if r[REGATHER] > 0.0 else A_AR] += layers * r[REDUCE]
         answer[A_AG] += forward * r[AG] + times * (r[BACK + AG] + passes * r[GATHER])
         answer[A_RS] += forward * r[RS] + times * (r[BACK + RS] + r[SCATTER])
         answer[A_SEND] += forward * r[SENT] + times * r[BACK + SENT]

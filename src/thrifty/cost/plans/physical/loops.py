@@ -50,7 +50,7 @@ BAD_PLAN, BAD_BATCH, BAD_MICRO, BAD_INTERLEAVE = 0.0, -1.0, -2.0, -3.0
 
 def run_passes(
     laid: Any, micro_batches: Any, sums: Any, repeat: Any, gather: Any, leave: Any, scatter: Any, reduce: Any, none: Any, upper: int,
-    exchange: Any, exchange_on: int, streams: Any, clock: Any, compute: Any, scratch: Any, lag: Any,
+    exchange: Any, back_exchange: Any, exchange_on: int, streams: Any, clock: Any, compute: Any, scratch: Any, lag: Any,
 ) -> Any:  # fmt: skip
     """When the last gradient is in, without a pipeline."""
     count, kept = int(laid[D_LAST_RUN] - laid[D_FIRST_RUN]), len(streams)
@@ -75,7 +75,7 @@ def run_passes(
             last = done + 1.0 >= micro_batches
             for at in range(count):
                 compute[at] = sums[at, R_LAST_BACKWARD] if last else sums[at, R_BACKWARD]
-            backward_pass(clock, streams, 0, count, repeat, compute, gather, scatter, reduce if last else none, upper - 1, exchange, exchange_on, scratch)
+            backward_pass(clock, streams, 0, count, repeat, compute, gather, scatter, reduce if last else none, upper - 1, back_exchange, exchange_on, scratch)
         done += 1.0
         close = 1e-13 * clock[0]
         same = abs(clock[0] - start - moved) <= close
@@ -132,7 +132,7 @@ def loop(
         system = system_of[c]
         row, training, link = rows[system], trainings[system], links[system]
         first_item = int(laid[D_FIRST_ITEM])
-        exchange, exchange_on, exchange_kind = 0.0, 0, 0.0
+        exchange, back_exchange, exchange_on, exchange_kind = 0.0, 0.0, 0, 0.0
         for item in range(first_item, int(laid[D_LAST_ITEM])):
             it, record = items[item], records[item - first_item]
             item_seconds(
@@ -152,6 +152,7 @@ def loop(
                     record[at] = known[at]
             if record[EXCHANGE] > 0.0:
                 exchange, exchange_on, exchange_kind = record[EXCHANGE], int(record[EXCHANGE_ON]), record[EXCHANGE_KIND]
+                back_exchange = exchange * it[I_TRAINED]
         fill_runs(laid, runs, run_items, records, training, sums, repeat, gather, leave, scatter, reduce)
         first_run, count = int(laid[D_FIRST_RUN]), int(laid[D_LAST_RUN] - laid[D_FIRST_RUN])
         if stages > 1.0:
@@ -164,14 +165,15 @@ def loop(
                 if runs[first_run + at, U_ROLE] == UPPER:
                     upper = at
             end = run_passes(
-                laid, micro_batches, sums, repeat, gather, leave, scatter, reduce, none, upper, exchange, exchange_on, streams, clock, compute, scratch, lag
+                laid, micro_batches, sums, repeat, gather, leave, scatter, reduce, none, upper, exchange, back_exchange, exchange_on, streams, clock, compute,
+                scratch, lag,
             )
             trained, regather = 0.0, 0.0
             for at in range(count):
                 tally(laid, runs, run_items, records, sums, at, repeat[at], micro_batches, answer)
                 trained += repeat[at] * sums[at, R_TRAINED]
                 regather += repeat[at] * sums[at, R_REGATHER]
-            back = micro_batches if laid[D_TRAINS] > 0.0 else 0.0
+            back = micro_batches if back_exchange > 0.0 else 0.0
             if exchange_kind > 0.0:
                 answer[A_RS] += micro_batches * exchange
                 answer[A_AG] += back * exchange

@@ -20,7 +20,9 @@ D_FIRST_RUN, D_LAST_RUN, D_STAGES, D_SCHEDULE, D_INTERLEAVE, D_TRAINS, D_BODY, D
     LAID[name] for name in ("first_run", "last_run", "stages", "schedule", "interleave", "trains", "body", "stages_at", "sequence")
 )  # fmt: skip
 U_FIRST, U_REPEAT, U_ROLE = (RUN[name] for name in ("first_item", "repeat", "role"))
-A_OPTIMIZER, A_SEND, A_BUBBLE, A_AG = (ANSWER[name] for name in ("optimizer", "send", "bubble", "all_gather"))
+A_OPTIMIZER, A_SEND, A_BUBBLE, A_AG, A_AR, A_RS = (
+    ANSWER[name] for name in ("optimizer", "send", "bubble", "all_gather", "all_reduce", "reduce_scatter")
+)  # fmt: skip
 B_WIDTH, B_NUMBER = BLOCK["width"], BLOCK["number_bytes"]
 T_BYTE = TRAINING["stream_byte_s"]
 ITEM_BLOCK, ITEM_LEVEL = ITEM["block"], ITEM["level"]
@@ -66,11 +68,12 @@ def send_seconds(laid: Any, runs: Any, run_items: Any, items: Any, blocks: Any, 
 
 
 def after_last(laid: Any, runs: Any, sums: Any, reduce: Any, stage: int) -> Any:
-    """What follows a stage's last backward pass: seconds that reducing gradients outlasts it, bytes of the optimizer, seconds of gathering weights again.
+    """What follows a stage's last backward pass: seconds of reducing gradients, and how long that outlasts the pass, bytes of the optimizer, seconds of
+    gathering weights again.
 
     Of alike layers the last one's gradients wait for its own pass, or for those of all others to be through.
     """
-    outlasts, trained, regather = 0.0, 0.0, 0.0
+    whole, outlasts, trained, regather = 0.0, 0.0, 0.0, 0.0
     for at in range(int(laid[D_LAST_RUN] - laid[D_FIRST_RUN])):
         layers = stage_layers(laid, runs, at, stage)
         trained += layers * sums[at, R_TRAINED]
@@ -78,9 +81,10 @@ def after_last(laid: Any, runs: Any, sums: Any, reduce: Any, stage: int) -> Any:
         reduced = 0.0
         for s in range(reduce.shape[1]):
             reduced += reduce[at, s]
+        whole += layers * reduced
         if layers > 0.0 and reduced > 0.0:
             outlasts += max(reduced, layers * reduced - (layers - 1.0) * sums[at, R_BACKWARD])
-    return outlasts, trained, regather
+    return whole, outlasts, trained, regather
 
 
 def pipeline_seconds(
@@ -125,7 +129,9 @@ def pipeline_seconds(
     answer[A_SEND] += ways * one * micro_batches * max(1.0, laid[D_INTERLEAVE])
     for at in range(count):
         tally(laid, runs, run_items, records, sums, at, stage_layers(laid, runs, at, slow_at), micro_batches, answer)
-    outlasts, trained, regather = after_last(laid, runs, sums, reduce, 0)  # the first stage is the last to finish
+    reduced, outlasts, trained, regather = after_last(laid, runs, sums, reduce, 0)  # the first stage is the last to finish
+    beside = after_last(laid, runs, sums, reduce, slow_at)[0]
+    answer[A_RS if regather > 0.0 else A_AR] += max(0.0, reduced - beside)
     answer[A_BUBBLE] = bubble
     answer[A_OPTIMIZER] = trained * training[T_BYTE]
     answer[A_AG] += regather

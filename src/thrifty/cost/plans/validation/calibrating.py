@@ -4,6 +4,10 @@
 
 Absolute errors, not squares: some rows of a shared cluster are a third slower than their neighbours (contention), and squares would follow them. Solved by
 iteratively reweighted Levenberg-Marquardt steps in the numbers' logarithms.
+
+What folds do not hold out is the model's form. It was chosen with all rows in sight: some twenty variants were fitted (how host and device combine, whether
+gradients are reduced beside the backward pass, what adding up weight gradients costs, squares or absolute errors), and this one kept. While choosing, its
+answers for Megatron's 175 B and 1 T were also compared with iteration times as remembered from the paper, so those rows are no blind test of it.
 """
 
 from __future__ import annotations
@@ -82,7 +86,7 @@ def calibrate(
         weights = [1.0 / np.sqrt((np.abs(errors) + FLOOR) * len(errors)) for errors in residuals(logs)]
         before = logs
         logs = _least_squares(lambda x, w=weights: np.concatenate([*(e * f for e, f in zip(residuals(x), w, strict=True)), PULL * (x - first)]), logs)  # type: ignore[misc]
-        if np.abs(logs - before).max() < 1e-4:
+        if np.abs(logs - before).max() < 1e-3:
             break
     return named(logs)
 
