@@ -24,6 +24,7 @@ EXTRAS: Final[dict[str, tuple[str, ...]]] = {
     "models": ("accelerate", "diffusers", "gguf", "safetensors", "torch", "transformers"),
     "report": ("altair", "jinja2", "vl-convert-python"),
     "scale": ("joblib", "pyarrow"),
+    "tables": ("aiconfigurator-core", "pyarrow"),
     "dask": ("distributed",),
     "ray": ("ray",),
 }

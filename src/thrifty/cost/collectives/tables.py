@@ -15,7 +15,7 @@ from statistics import median
 from types import MappingProxyType
 from typing import Any, Final
 
-from thrifty.errors import BadFile, MissingExtra
+from thrifty.errors import BadFile, missing_extra
 
 PACKAGE: Final = "aiconfigurator-core"
 DEVICE_OF: Final = MappingProxyType({
@@ -50,7 +50,7 @@ def read_measured_collectives(folder: Path | None = None) -> tuple[MeasuredColle
     try:
         import pyarrow.parquet as parquet
     except ImportError:
-        raise MissingExtra(f"Measured collectives need pyarrow and {PACKAGE}. Install: pip install pyarrow {PACKAGE}") from None
+        raise missing_extra("comparing with measured collectives", "pyarrow", "tables") from None
     rows: list[MeasuredCollective] = []
     for path in sorted((folder or _installed()).glob("*/comm/nccl/*/nccl_perf.parquet")):
         device = DEVICE_OF.get(path.parents[3].name)
@@ -80,5 +80,5 @@ def _installed() -> Path:
     try:
         found = metadata.distribution(PACKAGE)
     except metadata.PackageNotFoundError:
-        raise MissingExtra(f"Measured collectives need {PACKAGE}. Install: pip install pyarrow {PACKAGE}") from None
+        raise missing_extra("comparing with measured collectives", PACKAGE, "tables") from None
     return Path(str(found.locate_file("aiconfigurator_core/systems/data")))

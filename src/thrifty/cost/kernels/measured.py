@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from thrifty.errors import MissingExtra
+from thrifty.errors import missing_extra
 
 Floats = npt.NDArray[np.float64]
 PACKAGE: Final = "aiconfigurator_core"
@@ -93,9 +93,7 @@ def _table(device: str, folder: str, file: str, columns: Sequence[str]) -> dict[
 
         root = files(PACKAGE)
     except ImportError as error:
-        raise MissingExtra(
-            f"measured kernels need the packages aiconfigurator-core and pyarrow ({error.name} is absent). Install: pip install aiconfigurator-core==0.12.0"
-        ) from error
+        raise missing_extra("comparing with measured kernels", "aiconfigurator-core", "tables") from error
     with as_file(root / "systems" / "data" / FOLDERS[device] / folder) as place:
         newest = max(place.glob(f"*/{file}"), key=lambda path: _version(path.parent.name))
         table = parquet.read_table(newest)

@@ -46,7 +46,8 @@ class Evaluation:
     """One iteration of one plan.
 
     compute_s, communication_s : busy seconds of a device by kind of work
-    exposed_s    : iteration less computing (compat: as published, bubbles included); overlapped_s: communication behind it
+    exposed_s    : that the iteration waits for communication: what is left of it without computing and `other_s` (physical: launches, idle stages; compat
+                   has no other, so that bubbles are in here, as published); overlapped_s: communication behind computing
     critical_path: what the iteration waits for, longest first; the sum is iteration_s
     samples      : of one iteration, over all devices; `unit` and `units` (tokens or samples) for the throughput
     quirks       : compat: rules of the published model that bear on this answer and that physics contradicts

@@ -66,7 +66,7 @@ def time_blocks(e: Evaluation) -> list[Block]:
         kind="bars", title="Busy seconds of a device, by kind of work", columns=columns, rows=rows, x="time_s", y="name",
         alt="Bars of the seconds that a device spends on each kind of computing and communicating in one iteration.",
     )  # fmt: skip
-    facts = Facts({"communication behind computing": modelled(e.overlapped_s, "s"), "not computing": modelled(e.exposed_s, "s")})
+    facts = Facts({"communication behind computing": modelled(e.overlapped_s, "s"), "waiting for communication": modelled(e.exposed_s, "s")})
     blocks: list[Block] = [chart, facts]
     if e.critical_path:
         path: list[list[Cell]] = [[part.name.replace("_", " "), part.stream, part.time_s, part.time_s / e.iteration_s] for part in e.critical_path]
