@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -31,14 +30,16 @@ def test_property_a_worker_killed_in_mid_campaign_loses_nothing(distributed: Any
 
     def kill() -> None:
         while not (busy := [pid for pid, count in Counter(map(int, log.read_text().split())).items() if count >= 4]):
-            time.sleep(0.005)
+            if over.wait(0.005):
+                return
         killed.append(busy[0])
         os.kill(busy[0], signal.SIGKILL)
 
-    killer = threading.Thread(target=kill)
+    over, killer = threading.Event(), threading.Thread(target=kill)
     killer.start()
     configurations = [{"x": x, "seconds": 0.05, "log": str(log)} for x in range(30)]
     results = campaign.run("tests.campaign.toys:on_a_worker", configurations, folder=tmp_path / "c", backend="dask", workers=2, chunk=3)
+    over.set()
     killer.join()
     begun, ended = Counter(map(int, log.read_text().split())), Counter(row["pid"] for row in results)
     assert (len(results), results.failures, results.ran) == (30, (), 30)

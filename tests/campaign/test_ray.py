@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,13 +40,15 @@ def test_property_a_node_killed_in_mid_campaign_loses_nothing(cluster: Any, tmp_
 
     def kill() -> None:
         while Counter(log.read_text().split())[doomed.node_id] < 4:  # it has answered one chunk of three and is at the next
-            time.sleep(0.005)
+            if over.wait(0.005):
+                return
         cluster.remove_node(doomed, allow_graceful=False)
 
-    killer = threading.Thread(target=kill)
+    over, killer = threading.Event(), threading.Thread(target=kill)
     killer.start()
     configurations = [{"x": x, "seconds": 0.1, "log": str(log)} for x in range(30)]
     results = campaign.run("tests.campaign.toys:on_a_node", configurations, folder=tmp_path / "c", backend="ray", address=cluster.address, chunk=3)
+    over.set()
     killer.join()
     begun, ended = Counter(log.read_text().split()), Counter(row["node"] for row in results)
     assert (len(results), results.failures, results.ran) == (30, (), 30)
