@@ -5,10 +5,13 @@ Whatever occurs in many configurations is stated once and named by its index, so
 
 from __future__ import annotations
 
+import ctypes
 import functools
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from itertools import chain
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +25,8 @@ from thrifty.hardware.device import System
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int32]
-_Thing = TypeVar("_Thing")
+_SLICE: Final = 4096
+"""Tuples that are taken apart at once, few enough to stay in a cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,15 +55,20 @@ class Configurations:
 
     @classmethod
     def of(cls, questions: Iterable[tuple[Layers, System, Plan, int]], task: Task | None = None) -> Configurations:
-        """From tuples of objects; the same object need only be stated once (it is told by identity)."""
+        """From tuples of objects; the same object need only be stated once (it is told by identity). Raises BadValue for a tuple that is not of four."""
         rows = questions if isinstance(questions, list) else list(questions)
-        batches = [batch for _, _, _, batch in rows]  # a tuple that is not of four is refused here
-        seen_w, index_w = _indexed([row[0] for row in rows])
-        seen_s, index_s = _indexed([row[1] for row in rows])
-        seen_p, index_p = _indexed([row[2] for row in rows])
+        key_C4 = np.empty((len(rows), 4), dtype=np.int64)
+        for first in range(0, len(rows), _SLICE):
+            part = rows[first : first + _SLICE]
+            things = np.fromiter(chain.from_iterable(part), dtype=object)
+            if len(things) != 4 * len(part):
+                raise BadValue(f"some of the questions {first} to {first + len(part) - 1} are not of four parts. Give (workload, system, plan, batch).")
+            key_C4[first : first + len(part)] = _identities(things).reshape(-1, 4)
+            key_C4[first : first + len(part), 3] = things[3::4]
+        seen, index = zip(*(_numbered(key_C4[:, column], rows, column) for column in range(3)), strict=True)
         return cls(
-            workloads=seen_w, systems=seen_s, plans=seen_p, workload_C=index_w, system_C=index_s, plan_C=index_p,
-            batch_C=np.array(batches, dtype=np.int64), task=task or Task(),
+            workloads=seen[0], systems=seen[1], plans=seen[2], workload_C=index[0], system_C=index[1], plan_C=index[2],
+            batch_C=key_C4[:, 3].copy(), task=task or Task(),
         )  # fmt: skip
 
     @classmethod
@@ -74,12 +83,19 @@ class Configurations:
         )  # fmt: skip
 
 
-def _indexed(column: Sequence[_Thing]) -> tuple[tuple[_Thing, ...], Indices]:
+def _identities(things: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """`id` of every object of an array. CPython's is where the object lies, which is what such an array holds: it is read, not asked for one by one."""
+    if sys.implementation.name != "cpython" or not len(things):
+        return np.fromiter(map(id, things), dtype=np.int64, count=len(things))
+    held = (ctypes.c_int64 * len(things)).from_address(things.ctypes.data)
+    return np.asarray(np.ctypeslib.as_array(held))
+
+
+def _numbered(key_C: npt.NDArray[np.int64], rows: Sequence[tuple[Any, ...]], column: int) -> tuple[tuple[Any, ...], Indices]:
     """The different objects of a column, and where each stands among them."""
-    key_C = np.fromiter(map(id, column), dtype=np.int64, count=len(column))
     index_C, first = np.empty(len(key_C), dtype=np.int32), np.empty(len(key_C), dtype=np.int64)
-    count = _numberer()(key_C, index_C, first)
-    return tuple(column[i] for i in first[:count]), index_C
+    count = (_numberer() if len(key_C) > _SLICE else _number_sorted)(key_C, index_C, first)
+    return tuple(rows[i][column] for i in first[:count]), index_C
 
 
 @functools.cache

@@ -39,7 +39,7 @@ class Arrays:
 
 def encode_workloads(workloads: Sequence[Layers], task: Task, variant: Variant | None) -> Arrays:
     """W workloads with R runs of B sublayers in all. A run whose layers are partly trained becomes two."""
-    whole: list[tuple[float, ...]] = []
+    lookups: list[float] = []
     flags: list[tuple[int, ...]] = []
     classes, odd, pointer, backward = [], [], [0], []
     runs: list[tuple[int, ...]] = []
@@ -74,12 +74,12 @@ def encode_workloads(workloads: Sequence[Layers], task: Task, variant: Variant |
                 list(WIDTHS).index(width) if width else -1, int(tables), len(lower) if frozen else 0, len(upper), int(_refused(reading, task)),
             )
         )  # fmt: skip
-        whole.append((reading.lookup_bytes,))
+        lookups.append(reading.lookup_bytes)
         classes.append(per_class)
         odd.append(odd_class)
     return Arrays(
         columns={
-            "lookup_W": np.array(whole)[:, 0].copy(), "flags_WF": np.array(flags, dtype=np.int64), "class_bytes_WC": np.array(classes),
+            "lookup_W": np.array(lookups), "flags_WF": np.array(flags, dtype=np.int64).reshape(-1, 8), "class_bytes_WC": np.array(classes),
             "odd_WC": np.array(odd), "run_pointer_W": np.array(pointer, dtype=np.int64), "backward_R": np.array(backward, dtype=np.int64),
             "runs_RF": np.array(runs, dtype=np.int64).reshape(-1, 6), "blocks_BF": np.array(blocks, dtype=np.float64).reshape(-1, 7),
         }
