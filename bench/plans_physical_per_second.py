@@ -12,10 +12,10 @@ import numpy as np
 
 from _claim import report, spread
 from thrifty.cost.plans.configurations import Configurations
+from thrifty.cost.plans.models.shapes import Recommender, Transformer
 from thrifty.cost.plans.physical import evaluate_physical_many
 from thrifty.cost.plans.physical.graphs import iteration_tasks
 from thrifty.cost.plans.plan import Plan
-from thrifty.cost.plans.shapes import Recommender, Transformer
 from thrifty.hardware import System, load_system
 from thrifty.timeline import schedule
 

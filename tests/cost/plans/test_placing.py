@@ -2,9 +2,9 @@
 
 import pytest
 
+from thrifty.cost.plans.models.shapes import Recommender, Transformer
 from thrifty.cost.plans.placing import place, reach_of
 from thrifty.cost.plans.plan import Plan
-from thrifty.cost.plans.shapes import Recommender, Transformer
 from thrifty.errors import BadValue
 from thrifty.hardware import load_system
 

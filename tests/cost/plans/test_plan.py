@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thrifty.cost.plans.layers import CLASSES
+from thrifty.cost.plans.models.layers import CLASSES
 from thrifty.cost.plans.plan import Level, Plan
 from thrifty.errors import BadValue, ThriftyError, UnknownName
 

@@ -5,10 +5,10 @@ import pytest
 
 from thrifty.cost.plans.answering import evaluate, evaluate_many
 from thrifty.cost.plans.configurations import Configurations
-from thrifty.cost.plans.naming import layers_named
+from thrifty.cost.plans.models.naming import layers_named
+from thrifty.cost.plans.models.shapes import Transformer
 from thrifty.cost.plans.plan import Plan
 from thrifty.cost.plans.pricing import Rates, costs_of, footprint_of, work_flops
-from thrifty.cost.plans.shapes import Transformer
 from thrifty.cost.plans.tasks import Task
 from thrifty.hardware import load_site, load_system
 

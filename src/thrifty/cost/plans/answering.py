@@ -5,7 +5,7 @@ from __future__ import annotations
 from thrifty import timeline
 from thrifty.cost.plans.configurations import Configurations, Evaluations
 from thrifty.cost.plans.evaluation import MODES, Evaluation, Mode
-from thrifty.cost.plans.layers import Layers
+from thrifty.cost.plans.models.layers import Layers
 from thrifty.cost.plans.placing import place
 from thrifty.cost.plans.plan import Plan
 from thrifty.cost.plans.tasks import Task

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thrifty.cost.plans.evaluation import Mode
-from thrifty.cost.plans.layers import Layers
+from thrifty.cost.plans.models.layers import Layers
 from thrifty.cost.plans.plan import Plan
 from thrifty.cost.plans.tasks import Task
 from thrifty.errors import BadValue

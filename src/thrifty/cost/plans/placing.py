@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from thrifty.cost.plans.layers import LayerClass, Layers
+from thrifty.cost.plans.models.layers import LayerClass, Layers
 from thrifty.cost.plans.plan import SHARDED_TABLES, Level, Levels, Plan
 from thrifty.cost.plans.tasks import Task
 from thrifty.errors import BadValue

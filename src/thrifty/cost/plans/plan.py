@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
-from thrifty.cost.plans.layers import CLASSES
+from thrifty.cost.plans.models.layers import CLASSES
 from thrifty.errors import BadValue, unknown_name
 
 Strategy = Literal["ddp", "zero1", "zero2", "fsdp", "tp", "pp", "ep", "cp", "mp", "table_wise", "row_wise", "column_wise"]

@@ -19,7 +19,7 @@ from thrifty.cost.carbon import CarbonModel
 from thrifty.cost.energy import EnergyModel
 from thrifty.cost.plans.configurations import Evaluations, Floats
 from thrifty.cost.plans.evaluation import Evaluation, Mode
-from thrifty.cost.plans.layers import Layers
+from thrifty.cost.plans.models.layers import Layers
 from thrifty.cost.plans.plan import Plan
 from thrifty.cost.plans.tasks import Task
 from thrifty.errors import BadValue

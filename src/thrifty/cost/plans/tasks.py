@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
-from thrifty.cost.plans.layers import CLASSES
+from thrifty.cost.plans.models.layers import CLASSES
 from thrifty.errors import BadValue, unknown_name
 from thrifty.formats import get_format
 

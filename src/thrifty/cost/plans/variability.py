@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from thrifty.cost.facts import load_facts
 from thrifty.timeline import Spread, Task, TaskGraph, Variation, sample
 
@@ -29,5 +31,5 @@ def spread_of_tasks(tasks: Sequence[Task], *, computing: frozenset[str], ranks: 
     )  # fmt: skip
     graph = TaskGraph.of(tasks)
     varying = {task.id: compute if task.stream in computing else network for task in tasks}
-    seconds = [float(task.duration_s) for task in tasks]
+    seconds = [float(np.asarray(task.duration_s, dtype=np.float64)) for task in tasks]
     return Spread.of(graph.solve(sample(graph, seconds, varying, samples=samples, seed=seed)).makespan_s_C, seed=seed)

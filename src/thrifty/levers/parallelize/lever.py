@@ -13,8 +13,8 @@ from typing import Final
 from thrifty.cost import Case
 from thrifty.cost.plans.answering import evaluate
 from thrifty.cost.plans.evaluation import Evaluation
-from thrifty.cost.plans.extracting import layers_of
-from thrifty.cost.plans.layers import Layers
+from thrifty.cost.plans.models.extracting import layers_of
+from thrifty.cost.plans.models.layers import Layers
 from thrifty.cost.plans.plan import Level, Plan
 from thrifty.cost.plans.pricing import footprint_of
 from thrifty.cost.plans.tasks import Task

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from thrifty.cost.plans.compat.rates import PublishedRates
-from thrifty.cost.plans.layers import Layers
+from thrifty.cost.plans.models.layers import Layers
+from thrifty.cost.plans.models.shapes import Recommender, Transformer
 from thrifty.cost.plans.plan import Plan
-from thrifty.cost.plans.shapes import Recommender, Transformer
 from thrifty.cost.plans.tasks import Task
 
 _formats = st.sampled_from(["fp32", "bf16", "fp16", "int8"])

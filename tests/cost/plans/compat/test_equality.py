@@ -16,9 +16,9 @@ from thrifty.cost.plans.compat.events import Variant
 from thrifty.cost.plans.compat.rates import PublishedRates
 from thrifty.cost.plans.configurations import Configurations, Evaluations
 from thrifty.cost.plans.evaluation import Evaluation
-from thrifty.cost.plans.layers import Layers
+from thrifty.cost.plans.models.layers import Layers
+from thrifty.cost.plans.models.shapes import Transformer
 from thrifty.cost.plans.plan import Plan
-from thrifty.cost.plans.shapes import Transformer
 from thrifty.cost.plans.tasks import Task
 from thrifty.errors import BadValue, ThriftyError
 from thrifty.hardware import load_system

@@ -11,7 +11,7 @@ from thrifty import timeline
 from thrifty.cost.plans.compat import compat_tasks, evaluate_compat, published
 from thrifty.cost.plans.compat.events import COMMUNICATION, COMPUTE, CompatTask, Variant, critical, solve
 from thrifty.cost.plans.compat.rates import PublishedRates
-from thrifty.cost.plans.layers import Block, Layers, Product, Segment
+from thrifty.cost.plans.models.layers import Block, Layers, Product, Segment
 from thrifty.cost.plans.plan import Plan
 from thrifty.cost.plans.tasks import Task
 from thrifty.errors import BadValue

@@ -6,8 +6,8 @@ import pytest
 
 from thrifty.cost.plans.compat import evaluate_compat, evaluate_compat_many, every_strategy, published, published_system, why
 from thrifty.cost.plans.configurations import Configurations
+from thrifty.cost.plans.models.shapes import Recommender
 from thrifty.cost.plans.plan import Plan
-from thrifty.cost.plans.shapes import Recommender
 from thrifty.cost.plans.tasks import Task
 from thrifty.errors import BadValue, UnknownName
 from thrifty.hardware import load_system

@@ -15,14 +15,14 @@ from thrifty.cost.kernels import functions, kernel_parameters
 from thrifty.cost.kernels.rows import PLACE
 from thrifty.cost.plans.configurations import Configurations
 from thrifty.cost.plans.evaluation import Evaluation
-from thrifty.cost.plans.layers import Layers
+from thrifty.cost.plans.models.layers import Layers
+from thrifty.cost.plans.models.shapes import Recommender, Transformer
 from thrifty.cost.plans.physical import evaluate_physical, evaluate_physical_many
 from thrifty.cost.plans.physical.columns import MOVES
 from thrifty.cost.plans.physical.constants import fitted, optimizer_bytes
 from thrifty.cost.plans.physical.graphs import iteration_tasks
 from thrifty.cost.plans.physical.loops import loop
 from thrifty.cost.plans.plan import Plan
-from thrifty.cost.plans.shapes import Recommender, Transformer
 from thrifty.cost.plans.tasks import Task
 from thrifty.errors import BadValue
 from thrifty.hardware import load_system

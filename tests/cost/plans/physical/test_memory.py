@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from thrifty.cost.plans.evaluation import PlanMemory
-from thrifty.cost.plans.layers import Layers
+from thrifty.cost.plans.models.layers import Layers
+from thrifty.cost.plans.models.shapes import LatentAttention, Recommender, Transformer
 from thrifty.cost.plans.physical.memory import account
 from thrifty.cost.plans.placing import place
 from thrifty.cost.plans.plan import Plan
-from thrifty.cost.plans.shapes import LatentAttention, Recommender, Transformer
 from thrifty.cost.plans.tasks import Task
 from thrifty.cost.plans.validation.b200 import COLUMNS, MODELS, allocated_bytes, cases_of, memory_errors, read_cases
 from thrifty.errors import BadFile, UnknownName

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from thrifty.cost.plans.models.shapes import LatentAttention, Recommender, Transformer
 from thrifty.cost.plans.physical.memory import account
 from thrifty.cost.plans.physical.memory_batched import TERMS, encode_constants, encode_layers, encode_plan, functions, memory_bytes, memory_terms
 from thrifty.cost.plans.placing import Placed, place
 from thrifty.cost.plans.plan import Offload, Plan, Recompute, Schedule
-from thrifty.cost.plans.shapes import LatentAttention, Recommender, Transformer
 from thrifty.cost.plans.tasks import Task
 from thrifty.errors import BadValue
 from thrifty.hardware import load_system

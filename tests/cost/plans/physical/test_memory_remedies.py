@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from thrifty.cost.plans.models.shapes import Recommender, Transformer
 from thrifty.cost.plans.physical.memory import account
 from thrifty.cost.plans.physical.memory_remedies import Fit, smallest_change_that_fits
 from thrifty.cost.plans.placing import place
 from thrifty.cost.plans.plan import Plan
-from thrifty.cost.plans.shapes import Recommender, Transformer
 from thrifty.cost.plans.tasks import Task
 from thrifty.hardware import load_system
 

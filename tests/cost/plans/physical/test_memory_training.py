@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from thrifty.cost.plans.models.shapes import Transformer
 from thrifty.cost.plans.physical.memory import account
 from thrifty.cost.plans.physical.memory_batched import HEAD_KEPT, PER_MICRO, TERMS, encode_constants, encode_layers, encode_plan, memory_terms
 from thrifty.cost.plans.placing import Placed, place
 from thrifty.cost.plans.plan import Plan
-from thrifty.cost.plans.shapes import Transformer
 from thrifty.hardware import load_system
 
 SIZES = {"layers": 3, "hidden": 64, "heads": 4, "ffn": 256, "seq": 128, "vocab": 512, "batch": 4}

@@ -5,10 +5,12 @@ plans it allows. `events` makes one iteration as tasks on two streams and schedu
 which of the answer's rules physics contradicts. `encoding`, `kernel` and `many` give the same answers for millions of plans a second, by a second
 implementation that walks the layers instead of listing events, and jumps ahead where identical layers have become periodic.
 
-Written from a description of the method; the paper's own code was not looked at. Its published results are tests (tests/cost/plans/compat/test_paper.py).
+Written from a description of the method; the paper's own code was not looked at. Its published results are tests (tests/cost/plans/compat/test_paper.py);
+what it prints or measures besides is shown by `beside`, held to nothing.
 What the model leaves out is told with every answer: `QUIRKS`.
 """
 
+from thrifty.cost.plans.compat.beside import PublishedRow, beside_published
 from thrifty.cost.plans.compat.evaluating import compat_tasks, evaluate_compat
 from thrifty.cost.plans.compat.many import evaluate_compat_many, why
 from thrifty.cost.plans.compat.quirks import QUIRKS
@@ -17,6 +19,6 @@ from thrifty.cost.plans.compat.rules import every_strategy
 from thrifty.cost.plans.compat.suite import published, published_models
 
 __all__ = [
-    "QUIRKS", "PublishedRates", "compat_tasks", "evaluate_compat", "evaluate_compat_many", "every_strategy", "published", "published_models",
-    "published_system", "why",
+    "QUIRKS", "PublishedRates", "PublishedRow", "beside_published", "compat_tasks", "evaluate_compat", "evaluate_compat_many", "every_strategy", "published",
+    "published_models", "published_system", "why",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from thrifty.cost.plans.compat.events import Variant
 from thrifty.cost.plans.compat.rates import WIDTHS, PublishedRates
 from thrifty.cost.plans.compat.rules import check_plan, check_task, said_of, task_trains
 from thrifty.cost.plans.compat.sublayers import PERCEPTRONS, Reading, Run, read
-from thrifty.cost.plans.layers import CLASSES, Layers
+from thrifty.cost.plans.models.layers import CLASSES, Layers
 from thrifty.cost.plans.plan import Plan
 from thrifty.cost.plans.tasks import Task
 from thrifty.errors import BadValue

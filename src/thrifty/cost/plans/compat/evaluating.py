@@ -10,7 +10,7 @@ from thrifty.cost.plans.compat.rates import PublishedRates, published_system
 from thrifty.cost.plans.compat.rules import Laid, check_task, lay
 from thrifty.cost.plans.compat.sublayers import Reading, read
 from thrifty.cost.plans.evaluation import CriticalPart, Evaluation, PlanMemory
-from thrifty.cost.plans.layers import LayerClass, Layers
+from thrifty.cost.plans.models.layers import LayerClass, Layers
 from thrifty.cost.plans.plan import Plan
 from thrifty.cost.plans.tasks import Task
 from thrifty.errors import unknown_name

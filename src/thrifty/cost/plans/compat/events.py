@@ -18,7 +18,7 @@ from typing import Final, Literal
 from thrifty.cost.plans.compat.rates import PublishedRates
 from thrifty.cost.plans.compat.rules import Laid, task_trains
 from thrifty.cost.plans.compat.sublayers import PERCEPTRONS, Reading, Run, Sublayer
-from thrifty.cost.plans.layers import LayerClass
+from thrifty.cost.plans.models.layers import LayerClass
 from thrifty.cost.plans.tasks import Task
 
 Variant = Literal["pre", "post"]

@@ -9,7 +9,7 @@ from thrifty.cost.plans.compat.events import Variant
 from thrifty.cost.plans.compat.rates import PublishedRates
 from thrifty.cost.plans.compat.rules import Laid
 from thrifty.cost.plans.compat.sublayers import Reading
-from thrifty.cost.plans.layers import LayerClass
+from thrifty.cost.plans.models.layers import LayerClass
 from thrifty.cost.plans.tasks import Task
 
 QUIRKS: Final[Mapping[int, str]] = {

@@ -10,7 +10,7 @@ from typing import Final
 
 from thrifty.cost.plans.compat.rates import PublishedRates, published_system
 from thrifty.cost.plans.compat.sublayers import PERCEPTRONS, Reading, read
-from thrifty.cost.plans.layers import LayerClass, Layers
+from thrifty.cost.plans.models.layers import LayerClass, Layers
 from thrifty.cost.plans.plan import Level, Levels, Plan
 from thrifty.cost.plans.tasks import Task
 from thrifty.errors import BadValue

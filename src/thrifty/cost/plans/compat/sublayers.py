@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from thrifty.cost.plans.layers import Block, LayerClass, Layers, Role
+from thrifty.cost.plans.models.layers import Block, LayerClass, Layers, Role
 from thrifty.errors import BadValue
 
 PERCEPTRONS: Final[tuple[Role, ...]] = ("bottom", "top")

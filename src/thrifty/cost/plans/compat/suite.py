@@ -6,8 +6,8 @@ import functools
 from typing import Any, Final
 
 from thrifty.cost.facts import load_facts
-from thrifty.cost.plans.layers import Layers
-from thrifty.cost.plans.shapes import Recommender, Transformer
+from thrifty.cost.plans.models.layers import Layers
+from thrifty.cost.plans.models.shapes import Recommender, Transformer
 from thrifty.errors import unknown_name
 
 _SHEET: Final = "published_models"

@@ -15,7 +15,7 @@ from thrifty.cost.collectives.links import analytic_row
 from thrifty.cost.defaults import defaults_for
 from thrifty.cost.kernels.parameters import kernel_parameters
 from thrifty.cost.plans.configurations import Configurations
-from thrifty.cost.plans.layers import Block, Layers
+from thrifty.cost.plans.models.layers import Block, Layers
 from thrifty.cost.plans.physical import columns as c
 from thrifty.cost.plans.physical.constants import Sustained, fitted, optimizer_bytes, traffic
 from thrifty.cost.plans.physical.memory_batched import TERMS, encode_constants, encode_layers, encode_plan, functions

@@ -9,7 +9,7 @@ import numpy as np
 from thrifty.cost.kernels.parameters import kernel_ground
 from thrifty.cost.plans.configurations import Configurations, Evaluations, Floats
 from thrifty.cost.plans.evaluation import CriticalPart, Evaluation
-from thrifty.cost.plans.layers import Layers
+from thrifty.cost.plans.models.layers import Layers
 from thrifty.cost.plans.physical.columns import ANSWER, KINDS, MOVES
 from thrifty.cost.plans.physical.constants import Sustained, ground_of
 from thrifty.cost.plans.physical.encoding import Encoded, encode

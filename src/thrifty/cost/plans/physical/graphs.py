@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from thrifty.cost.plans.configurations import Configurations, Floats
-from thrifty.cost.plans.layers import Layers
+from thrifty.cost.plans.models.layers import Layers
 from thrifty.cost.plans.physical import columns as c
 from thrifty.cost.plans.physical import layerwise, pipelines, work
 from thrifty.cost.plans.physical.constants import Sustained

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from math import prod
 
 from thrifty.cost.plans.evaluation import PlanMemory
-from thrifty.cost.plans.layers import Block, LayerClass
+from thrifty.cost.plans.models.layers import Block, LayerClass
 from thrifty.cost.plans.physical.memory_states import Constants, Piece, constants, kept_by, pieces_of
 from thrifty.cost.plans.placing import Placed, PlacedLevel
 from thrifty.cost.plans.plan import SHARDED_TABLES

@@ -25,7 +25,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from thrifty.cost.plans.layers import CLASSES, Layers
+from thrifty.cost.plans.models.layers import CLASSES, Layers
 from thrifty.cost.plans.physical.memory import (
     MODEL_PARALLEL,
     degrees_of,

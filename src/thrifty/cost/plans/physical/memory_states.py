@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from thrifty.cost.facts import load_facts
-from thrifty.cost.plans.layers import Block, Layers, Role
+from thrifty.cost.plans.models.layers import Block, Layers, Role
 from thrifty.cost.plans.tasks import Optimizer, Task
 from thrifty.formats import get_format
 

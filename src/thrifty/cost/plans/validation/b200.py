@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from thrifty.cost.plans.layers import Layers
+from thrifty.cost.plans.models.layers import Layers
+from thrifty.cost.plans.models.shapes import LatentAttention, Transformer
 from thrifty.cost.plans.physical.memory import account
 from thrifty.cost.plans.physical.memory_states import constants
 from thrifty.cost.plans.placing import place
 from thrifty.cost.plans.plan import Plan
-from thrifty.cost.plans.shapes import LatentAttention, Transformer
 from thrifty.errors import BadFile, unknown_name
 from thrifty.hardware import load_system
 from thrifty.hardware.device import System

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 from thrifty.cost.facts import load_facts
-from thrifty.cost.plans.layers import Layers
+from thrifty.cost.plans.models.layers import Layers
+from thrifty.cost.plans.models.shapes import Transformer
 from thrifty.cost.plans.plan import Plan
-from thrifty.cost.plans.shapes import Transformer
 from thrifty.cost.plans.validation.b200 import Case
 from thrifty.errors import BadFile, BadValue
 from thrifty.hardware import load_system

@@ -7,8 +7,8 @@ from typing import Any
 
 from thrifty.cost.plans.answering import evaluate
 from thrifty.cost.plans.evaluation import Evaluation, Mode
-from thrifty.cost.plans.layers import Layers
-from thrifty.cost.plans.naming import layers_named
+from thrifty.cost.plans.models.layers import Layers
+from thrifty.cost.plans.models.naming import layers_named
 from thrifty.cost.plans.plan import Plan
 from thrifty.cost.plans.pricing import footprint_of
 from thrifty.cost.plans.tasks import Task

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from thrifty.cost.plans.answering import evaluate
 from thrifty.cost.plans.evaluation import Evaluation
-from thrifty.cost.plans.layers import Layers
-from thrifty.cost.plans.naming import layers_named
+from thrifty.cost.plans.models.layers import Layers
+from thrifty.cost.plans.models.naming import layers_named
 from thrifty.cost.plans.plan import Level, Plan
 from thrifty.cost.plans.tasks import Task
 from thrifty.errors import BadValue, NoRoom

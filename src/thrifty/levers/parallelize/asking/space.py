@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from thrifty.cost.plans.layers import Layers
+from thrifty.cost.plans.models.layers import Layers
 from thrifty.cost.plans.plan import SHARDED_TABLES, Level, Levels, Offload, Plan, Recompute, Strategy
 from thrifty.cost.plans.tasks import Task
 from thrifty.hardware.device import System

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Final
 
 from thrifty.cost.plans.evaluation import Mode
-from thrifty.cost.plans.extracting import layers_of
-from thrifty.cost.plans.layers import Layers
+from thrifty.cost.plans.models.extracting import layers_of
+from thrifty.cost.plans.models.layers import Layers
 from thrifty.cost.plans.tasks import Task
 from thrifty.errors import BadValue
 from thrifty.workload import load

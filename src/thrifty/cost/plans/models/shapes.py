@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from thrifty.cost.plans.layers import Block, Core, Layers, Lookup, Product, Segment
+from thrifty.cost.plans.models.layers import Block, Core, Layers, Lookup, Product, Segment
 from thrifty.errors import BadValue
 from thrifty.formats import get_format
 

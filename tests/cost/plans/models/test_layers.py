@@ -2,9 +2,9 @@
 
 import pytest
 
-from thrifty.cost.plans.extracting import layers_of
-from thrifty.cost.plans.layers import Layers
-from thrifty.cost.plans.shapes import LatentAttention, Recommender, Transformer
+from thrifty.cost.plans.models.extracting import layers_of
+from thrifty.cost.plans.models.layers import Layers
+from thrifty.cost.plans.models.shapes import LatentAttention, Recommender, Transformer
 from thrifty.errors import BadValue
 from thrifty.workload import load
 from thrifty.workload.table import Role

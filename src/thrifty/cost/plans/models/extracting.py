@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from thrifty.cost.plans.layers import Block, Core, LayerClass, Layers, Lookup, Product, Role, Segment, Split
+from thrifty.cost.plans.models.layers import Block, Core, LayerClass, Layers, Lookup, Product, Role, Segment, Split
 from thrifty.errors import BadValue
 from thrifty.formats import get_format
 from thrifty.workload.model import Workload
