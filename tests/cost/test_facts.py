@@ -11,8 +11,8 @@ from thrifty.cost.facts import load_facts, load_sources, read_facts
 from thrifty.errors import BadSheet
 
 SHEETS = (
-    "carbon", "energy", "efficiencies", "measured_energy", "published_systems", "published_models", "kernels", "collectives", "training", "plan_memory",
-    "variability",
+    "carbon", "energy", "efficiencies", "measured_energy", "published_systems", "published_models", "published_results", "kernels", "collectives", "training",
+    "plan_memory", "variability",
 )  # fmt: skip
 GOOD = '[a]\nx = { value = 2, unit = "kWh", source = "thrifty", where = "here", read_on = 2026-11-24 }\n'
 
