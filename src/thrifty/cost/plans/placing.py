@@ -199,4 +199,7 @@ def _replicas(levels: Mapping[LayerClass, tuple[PlacedLevel, ...]], layers: Laye
     for name, count in counts.items():
         if batch % count:
             raise BadValue(f"batch={batch} does not spread evenly over {count} ranks of {name} that see different samples. Choose a multiple of {count}.")
+    if len(set(counts.values())) > 1:
+        said = ", ".join(f"{name}: {count}" for name, count in counts.items())
+        raise BadValue(f"classes disagree on the ranks that see different samples ({said}). Give all the same tp, cp and pp, or say --mode compat.")
     return max(counts.values(), default=1)
