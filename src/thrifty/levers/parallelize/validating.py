@@ -27,7 +27,7 @@ FOLDS: Final[Mapping[str, tuple[Fold, ...]]] = {
     "vtrain-multi": ("model", "devices"), "vtrain-single": ("model", "devices"), "selene": ("row", "model"), "b200": ("model", "row"),
 }  # fmt: skip
 """What is left out of the fit in turn: all rows of one model, all of one count of devices, a row alone."""
-PUBLISHED: Final = ("llama", "nccl", "gemm")
+PUBLISHED: Final = ("llama", "mad-max", "nccl", "gemm")
 SAID: Final[Mapping[str, str]] = {"model": "other models", "devices": "other numbers of devices", "row": "all other rows"}
 
 
@@ -78,7 +78,7 @@ def validate(
     """The model beside the measured iterations in `data`, a table or a folder of them; without: beside what is `published`.
 
     folds     : also fit anew without some of the rows, and predict those
-    published : LLaMA's GPU-hours, collectives and matrix products (the last two where aiconfigurator-core is installed)
+    published : LLaMA's GPU-hours, MAD-Max's own numbers (beside compat), collectives and matrix products (those where aiconfigurator-core is installed)
 
     Raises BadFile for a file that is none of the known tables, or a folder without any.
     """
@@ -149,7 +149,7 @@ def _published(names: Sequence[str], progress: Progress | None) -> Validation:
         if progress:
             progress(f"validate: {name}", number / len(names))
         try:
-            parts.append({"llama": _llama, "nccl": _collectives, "gemm": _gemm}[name]())
+            parts.append({"llama": _llama, "mad-max": _mad_max, "nccl": _collectives, "gemm": _gemm}[name]())
         except MissingExtra as error:
             skipped.append(f"{name}: {error}")
     return Validation(parts=tuple(parts), skipped=tuple(skipped))
@@ -163,6 +163,16 @@ def _llama() -> Part:
         rows.append({"model": name, "devices": run.system.devices, "tokens": run.tokens, "measured": run.measured_gpu_hours, "predicted": hours})
     ours, theirs = (np.array([row[key] for row in rows], dtype=np.float64) for key in ("predicted", "measured"))
     return Part(name="llama", unit="GPU-hours", rows=tuple(rows), mape=mean_error(ours, theirs), spearman=spearman(ours, theirs))
+
+
+def _mad_max() -> Part:
+    """What the paper printed or measured beside its own model here (compat), held to nothing."""
+    from thrifty.cost.plans.compat import beside_published
+
+    found = beside_published()
+    rows = tuple({"name": r.name, "mode": "compat", "where": r.where, "measured": r.published, "predicted": r.ours} for r in found)
+    ours, theirs = (np.array([getattr(r, key) for r in found]) for key in ("ours", "published"))
+    return Part(name="mad-max", unit="as published", rows=rows, mape=mean_error(ours, theirs), spearman=spearman(ours, theirs))
 
 
 def _collectives() -> Part:
