@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from _claim import ROOT, report
+from thrifty.cost.agreement import mean_error, spearman
 from thrifty.cost.plans.physical import evaluate_physical
 from thrifty.cost.plans.physical.constants import NAMES, fitted
 from thrifty.cost.plans.validation.b200 import read_cases
-from thrifty.cost.plans.validation.calibrating import Measured, calibrate, held_out, mean_error, spearman
+from thrifty.cost.plans.validation.calibrating import Measured, calibrate, held_out
 from thrifty.cost.plans.validation.runs import b200_runs, llama_run, read_runs
 from thrifty.hardware import load
 

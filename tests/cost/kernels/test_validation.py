@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from thrifty.cost.agreement import spearman
 from thrifty.cost.kernels import validate_attention, validate_gemm
 from thrifty.cost.kernels.fitting import fit, predict, split_rows
 from thrifty.cost.kernels.measured import FOLDERS, Measured
 from thrifty.cost.kernels.parameters import FITTED, fit_of
-from thrifty.cost.kernels.validation import spearman
 from thrifty.errors import MissingExtra
 from thrifty.hardware import load
 

@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from thrifty.cost.agreement import mean_error, spearman
 from thrifty.cost.collectives.fitting import LARGE_BYTES, CollectiveFit, class_and_bandwidth, fit_collectives
 from thrifty.cost.collectives.links import LINK_CLASSES, NVLINKS, PCIES, own_constants, shared_constants
 from thrifty.cost.collectives.tables import MeasuredCollective, read_measured_collectives
@@ -122,17 +123,6 @@ def _pair(split: str, row: MeasuredCollective, predicted_s: float) -> ValidatedC
 
 def _score(split: str, device: str, rows: Sequence[ValidatedCollective]) -> CollectiveScore:
     predicted, measured = np.array([row.predicted_s for row in rows]), np.array([row.measured_s for row in rows])
-    ranks = [_ranked(values) for values in (predicted, measured)]
-    spread = [values - values.mean() for values in ranks]
-    product = float(np.sqrt((spread[0] ** 2).sum() * (spread[1] ** 2).sum()))
     return CollectiveScore(
-        split=split, device=device, rows=len(rows), mape=float(np.mean(np.abs(predicted / measured - 1.0))),
-        spearman=float((spread[0] * spread[1]).sum()) / product if product > 0 else float("nan"),
+        split=split, device=device, rows=len(rows), mape=mean_error(predicted, measured), spearman=spearman(predicted, measured)
     )  # fmt: skip
-
-
-def _ranked(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Ranks, ties at their mean."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return np.asarray((last - (counts - 1) / 2.0)[inverse])

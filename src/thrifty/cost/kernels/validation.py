@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
+from thrifty.cost.agreement import spearman
 from thrifty.cost.facts import load_facts
 from thrifty.cost.kernels.fitting import predict_row, split_rows
 from thrifty.cost.kernels.measured import FOLDERS, FORMATS, Floats, Measured, measured_attention, measured_gemm
@@ -129,15 +130,6 @@ def _baselines(device: Device, rows: Measured) -> dict[str, float]:
     models = {"flat utilisation": (compute_s, 0.0), "roofline": (roof_s, 0.0), "roofline + 4 us": (roof_s, LAUNCH_S)}
     shares = np.linspace(0.05, 1.0, 96)
     return {name: min(float(np.abs((s / share + more) / rows.seconds_R - 1.0).mean()) for share in shares) for name, (s, more) in models.items()}
-
-
-def spearman(a: Floats, b: Floats) -> float:
-    """Rank correlation; equal values share their mean rank."""
-    ranks = []
-    for values in (a, b):
-        _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-        ranks.append((np.cumsum(count) - 0.5 * (count - 1))[place])
-    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
 def _summary(results: Sequence[KernelError]) -> KernelValidation:

@@ -14,11 +14,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from thrifty.cost.agreement import mean_error, spearman
 from thrifty.cost.plans.answering import evaluate
 from thrifty.cost.plans.physical.constants import fitted
 from thrifty.cost.plans.validation.b200 import COLUMNS as B200_COLUMNS
 from thrifty.cost.plans.validation.b200 import Case, allocated_bytes, read_cases
-from thrifty.cost.plans.validation.calibrating import Fold, Measured, held_out, mean_error, spearman, validate_runs
+from thrifty.cost.plans.validation.calibrating import Fold, Measured, held_out, validate_runs
 from thrifty.cost.plans.validation.runs import LLAMAS, Run, b200_runs, llama_run, read_runs
 from thrifty.errors import BadFile, MissingExtra
 from thrifty.progress import Progress

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from thrifty.cost.agreement import mean_error, spearman
 from thrifty.cost.plans.physical import evaluate_physical
 from thrifty.cost.plans.physical.constants import NAMES, fitted
 from thrifty.cost.plans.validation.b200 import read_cases
-from thrifty.cost.plans.validation.calibrating import Measured, calibrate, held_out, mean_error, spearman, validate_runs
+from thrifty.cost.plans.validation.calibrating import Measured, calibrate, held_out, validate_runs
 from thrifty.cost.plans.validation.runs import b200_runs, llama_run, read_runs, run_of
 from thrifty.errors import BadFile, BadValue
 from thrifty.hardware import load

@@ -19,6 +19,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
+from thrifty.cost.agreement import mean_error, spearman
 from thrifty.cost.plans.configurations import Configurations
 from thrifty.cost.plans.physical.columns import ANSWER
 from thrifty.cost.plans.physical.constants import NAMES, Sustained, fitted
@@ -128,22 +129,6 @@ def held_out(tables: Mapping[str, Measured], name: str, fold: Fold, *, names: Se
 
 def _key(run: Run, fold: Fold, at: int) -> object:
     return run.model if fold == "model" else run.devices if fold == "devices" else at
-
-
-def mean_error(predicted: Floats, measured: Floats) -> float:
-    """Mean of |predicted / measured - 1|."""
-    return float(np.mean(np.abs(predicted / measured - 1)))
-
-
-def spearman(predicted: Floats, measured: Floats) -> float:
-    """Correlation of ranks; ties share the mean of theirs. NaN for fewer than two rows or where all are tied."""
-    ranks = []
-    for values in (predicted, measured):
-        _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-        ranks.append((np.cumsum(counts) - 0.5 * (counts - 1))[place])
-    a, b = (r - r.mean() for r in ranks)
-    norm = float(np.sqrt((a @ a) * (b @ b)))
-    return float(a @ b) / norm if norm > 0 else float("nan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
