@@ -67,27 +67,29 @@ def price_runs(layers: Layers, system: System, plan: Plan, *, batch: int, task: 
     micro = laid[at["micro"]] or (1.0 if stages > 1 else share)
     if share % 1 or share % micro:
         raise BadValue(f"batch={batch} does not spread evenly over {laid[at['replicas']]:.0f} replicas in micro-batches of {micro:.0f}. Choose a multiple.")
-    records = np.zeros((len(items), len(c.RECORD)))
+    records, room, one = np.zeros((len(items), len(c.RECORD), 1)), np.zeros((work.ROOM, 1)), np.array([micro])
     for item, record in zip(items, records, strict=True):
         block, level = blocks[int(item[0])], levels[int(item[1])]
         work.item_seconds(
-            block, level, products, reaches, links, row, training, micro, item[2], item[3], laid[at["sequence"]], laid[at["fused"]], laid[at["lora"]], record
-        )
+            block, level, products, reaches, links, row, training, one, 1, item[2], item[3], laid[at["sequence"]], laid[at["fused"]], laid[at["lora"]], record,
+            room,
+        )  # fmt: skip
         known = np.zeros(len(c.RECORD))
         work.sharded_seconds(block, level, reaches, links, training, item[2], laid[at["trains"]], laid[at["lora"]], laid[at["state_bytes"]], known)
-        record[known != 0] = known[known != 0]
+        record[known != 0, 0] = known[known != 0]
     kept, count = len(links) + 1, len(runs)
-    sums, repeat = np.zeros((count, layerwise.SUMS)), np.zeros(count)
-    gather, leave, scatter, reduce = (np.zeros((count, kept)) for _ in range(4))
-    layerwise.fill_runs(laid, runs, run_items, records, training, sums, repeat, gather, leave, scatter, reduce)
-    exchanging = records[records[:, work.EXCHANGE] > 0]
+    sums, repeat = np.zeros((count, layerwise.SUMS, 1)), np.zeros(count)
+    gather, scatter, leave, reduce = np.zeros((count, kept)), np.zeros((count, kept)), np.zeros((count, kept, 1)), np.zeros((count, kept, 1))
+    layerwise.fill_runs(laid, runs, run_items, records, training, 1, sums, repeat, gather, leave, scatter, reduce, room)
+    exchanging = records[records[:, work.EXCHANGE, 0] > 0, :, 0]
     send = pipelines.send_seconds(laid, runs, run_items, items, blocks, levels, micro, reaches, links) if stages > 1 else 0.0
     after = [pipelines.after_last(laid, runs, sums, reduce, stage) for stage in range(stages)]
     byte_s = training[c.TRAINING["host_byte_s" if laid[at["offload_optimizer"]] and stages == 1 else "stream_byte_s"]]
     return Priced(
-        laid=laid, runs=runs, sums=sums, repeat=repeat, gather=gather, leave=leave, scatter=scatter, reduce=reduce, roles=tuple(int(run[3]) for run in runs),
+        laid=laid, runs=runs, sums=sums[:, :, 0], repeat=repeat, gather=gather, leave=leave[:, :, 0], scatter=scatter, reduce=reduce[:, :, 0],
+        roles=tuple(int(run[3]) for run in runs),
         exchange=float(exchanging[0, work.EXCHANGE]) if len(exchanging) else 0.0,
-        exchanges_back=bool(any(item[2] > 0 for item, record in zip(items, records, strict=True) if record[work.EXCHANGE] > 0)),
+        exchanges_back=bool(any(item[2] > 0 for item, record in zip(items, records, strict=True) if record[work.EXCHANGE, 0] > 0)),
         exchange_on=int(exchanging[0, work.EXCHANGE_ON]) if len(exchanging) else 0, send_s=float(send),
         outlasts_s=tuple(float(a[1]) for a in after), optimizer_s=tuple(float(a[2] * byte_s) for a in after), regather_s=tuple(float(a[3]) for a in after),
         micro_batches=int(share // micro), streams=(*(tier.name for tier in system.tiers), "copy"),

@@ -30,11 +30,14 @@ from thrifty.cost.plans.physical.work import (
     TRAINED,
     WAITS,
     WGRAD,
+    add,
 )  # fmt: skip
 
 RECORDS: Final = len(RECORD)
 R_FORWARD, R_BACKWARD, R_LAST_BACKWARD, R_LAUNCH, R_WGRAD, R_TRAINED, R_REGATHER = range(7)
 SUMS: Final = 7
+BUSY, LATE, AGAIN, REDUCED, GATHERED = 0, 2, 4, 5, 6
+"""Rows of the room between: seconds that computing is busy or waits, forward and backward, of the host, run again, and of reducing; so many in all."""
 D_FIRST_ITEM, D_FIRST_RUN, D_LAST_RUN, D_RECOMPUTE, D_TRAINS, D_WEIGHTS_OFF, D_ACTIVATIONS_OFF = (
     LAID[name] for name in ("first_item", "first_run", "last_run", "recompute", "trains", "offload_weights", "offload_activations")
 )  # fmt: skip
@@ -55,71 +58,91 @@ def runs_again(laid: Any, role: Any, backward: Any) -> Any:
 
 
 def fill_runs(
-    laid: Any, runs: Any, run_items: Any, records: Any, training: Any, sums: Any, repeat: Any, gather: Any, leave: Any, scatter: Any, reduce: Any
+    laid: Any, runs: Any, run_items: Any, records: Any, training: Any, lanes: int, sums: Any, repeat: Any, gather: Any, leave: Any, scatter: Any, reduce: Any,
+    room: Any,
 ) -> None:  # fmt: skip
-    """Seconds of one layer of every run: forward, backward, the last backward (with gradients reduced beside it), and what its streams carry."""
+    """Seconds of one layer of every run: forward, backward, the last backward (with gradients reduced beside it), and what its streams carry.
+
+    records (I, RECORD, N); sums (U, SUMS, N), leave and reduce (U, streams, N); gather and scatter (U, streams), for they are the same in every lane
+    """
     tax, copy, first_item = training[T_TAX], gather.shape[1] - 1, int(laid[D_FIRST_ITEM])
     for at in range(int(laid[D_LAST_RUN] - laid[D_FIRST_RUN])):
-        run = runs[int(laid[D_FIRST_RUN]) + at]
+        run, total = runs[int(laid[D_FIRST_RUN]) + at], sums[at]
         repeat[at] = run[U_REPEAT]
         for s in range(gather.shape[1]):
-            gather[at, s], leave[at, s], scatter[at, s], reduce[at, s] = 0.0, 0.0, 0.0, 0.0
-        forward, waits, host, backward, back_waits, back_host, core, gathers, scatters, reduces = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-        wgrad, trained, regather = 0.0, 0.0, 0.0
+            gather[at, s], scatter[at, s] = 0.0, 0.0
+            for i in range(lanes):
+                leave[at, s, i], reduce[at, s, i] = 0.0, 0.0
+        for row in range(GATHERED):
+            for i in range(lanes):
+                room[row, i] = 0.0
+        for row in range(SUMS):
+            for i in range(lanes):
+                total[row, i] = 0.0
+        gathers, scatters = 0.0, 0.0
         for item in range(int(run[U_FIRST]), int(run[U_LAST])):
             r = records[run_items[item] - first_item]
-            forward += r[GEMM] + r[ATTENTION] + r[ELEMENT] + r[EMBEDDED]
-            waits += r[WAITS]
-            host += r[HOST]
-            backward += r[BACK + GEMM] + r[BACK + ATTENTION] + r[BACK + ELEMENT] + r[BACK + EMBEDDED]
-            back_waits += r[BACK + WAITS]
-            back_host += r[BACK + HOST]
-            core += r[CORE]
-            wgrad += r[WGRAD]
-            trained += r[TRAINED]
-            regather += r[REGATHER]
-            gathers += r[GATHER]
-            scatters += r[SCATTER]
-            reduces += r[REDUCE]
-            gather[at, int(r[GATHER_ON])] += r[GATHER]
-            scatter[at, int(r[SCATTER_ON])] += r[SCATTER]
-            reduce[at, int(r[REDUCE_ON])] += r[REDUCE]
+            for way in (0, 1):
+                for kind in (GEMM, ATTENTION, ELEMENT, EMBEDDED):
+                    add(room[BUSY + way], 1.0, r[way * BACK + kind], lanes)
+                add(room[BUSY + way], 1.0, r[way * BACK + WAITS], lanes)
+                add(room[LATE + way], 1.0, r[way * BACK + HOST], lanes)
+            add(room[AGAIN], 1.0, r[CORE], lanes)
+            add(total[R_WGRAD], 1.0, r[WGRAD], lanes)
+            add(total[R_TRAINED], 1.0, r[TRAINED], lanes)
+            add(total[R_REGATHER], 1.0, r[REGATHER], lanes)
+            gathers += r[GATHER, 0]
+            scatters += r[SCATTER, 0]
+            gather[at, int(r[GATHER_ON, 0])] += r[GATHER, 0]
+            scatter[at, int(r[SCATTER_ON, 0])] += r[SCATTER, 0]
+            if r[REDUCE, 0] > 0.0:
+                add(room[REDUCED], 1.0, r[REDUCE], lanes)
+                add(reduce[at, int(r[REDUCE_ON, 0])], 1.0, r[REDUCE], lanes)
             if laid[D_WEIGHTS_OFF] > 0.0:
-                gather[at, copy] += r[FETCHED] * training[T_HOST_BYTE]
+                gather[at, copy] += r[FETCHED, 0] * training[T_HOST_BYTE]
             if laid[D_ACTIVATIONS_OFF] > 0.0:
-                leave[at, copy] += r[KEPT] * training[T_HOST_BYTE]
-        busy, busy_back = forward + waits, backward + back_waits
-        there, back = (busy * busy + host * host) ** 0.5, (busy_back * busy_back + back_host * back_host) ** 0.5
-        which = runs_again(laid, run[U_ROLE], busy_back)
-        again = there if which == 2.0 else core if which == 1.0 else 0.0
-        sums[at, R_LAUNCH] = there - busy + back - busy_back + (there - busy if which == 2.0 else 0.0)
-        sums[at, R_FORWARD] = there + tax * min(gathers, busy)
-        sums[at, R_BACKWARD] = back + again + tax * min(gathers + scatters, busy_back)
-        sums[at, R_LAST_BACKWARD] = back + again + tax * min(gathers + scatters + reduces, busy_back)
-        sums[at, R_WGRAD], sums[at, R_TRAINED], sums[at, R_REGATHER] = wgrad, trained, regather
+                add(leave[at, copy], training[T_HOST_BYTE], r[KEPT], lanes)
+        which = runs_again(laid, run[U_ROLE], room[BUSY + 1, 0])
+        for i in range(lanes):
+            busy, busy_back = room[BUSY, i], room[BUSY + 1, i]
+            there = (busy * busy + room[LATE, i] * room[LATE, i]) ** 0.5
+            back = (busy_back * busy_back + room[LATE + 1, i] * room[LATE + 1, i]) ** 0.5
+            again = there if which == 2.0 else room[AGAIN, i] if which == 1.0 else 0.0
+            total[R_LAUNCH, i] = there - busy + back - busy_back + (there - busy if which == 2.0 else 0.0)
+            total[R_FORWARD, i] = there + tax * min(gathers, busy)
+            total[R_BACKWARD, i] = back + again + tax * min(gathers + scatters, busy_back)
+            total[R_LAST_BACKWARD, i] = back + again + tax * min(gathers + scatters + room[REDUCED, i], busy_back)
 
 
-def tally(laid: Any, runs: Any, run_items: Any, records: Any, sums: Any, at: int, layers: Any, micro_batches: Any, answer: Any) -> None:
-    """Adds `layers` layers of a run over all micro-batches to the answer, by kind."""
+def count_in(total_N: Any, factor: Any, seconds_N: Any, lanes: int) -> None:
+    """Adds what is there; a kind of work that one lane lacks no lane has."""
+    if seconds_N[0] != 0.0:
+        add(total_N, factor, seconds_N, lanes)
+
+
+def tally(
+    laid: Any, runs: Any, run_items: Any, records: Any, sums: Any, at: int, layers: Any, micro_batches: Any, lanes: int, answers: Any
+) -> None:  # fmt: skip
+    """Adds `layers` layers of a run over all micro-batches to the answers (ANSWER, N), by kind."""
     run = runs[int(laid[D_FIRST_RUN]) + at]
     times = layers * micro_batches
     passes = 2.0 if laid[D_TRAINS] > 0.0 else 1.0
     for item in range(int(run[U_FIRST]), int(run[U_LAST])):
         r = records[run_items[item] - int(laid[D_FIRST_ITEM])]
-        backward = r[BACK + GEMM] + r[BACK + ATTENTION] + r[BACK + ELEMENT]
-        which = runs_again(laid, run[U_ROLE], backward)
+        which = runs_again(laid, run[U_ROLE], r[BACK + GEMM, 0] + r[BACK + ATTENTION, 0] + r[BACK + ELEMENT, 0])
         forward = times * (2.0 if which == 2.0 else 1.0)
-        answer[A_GEMM] += forward * r[GEMM] + times * r[BACK + GEMM]
-        answer[A_ATTENTION] += forward * r[ATTENTION] + times * r[BACK + ATTENTION] + (times * r[CORE] if which == 1.0 else 0.0)
-        answer[A_ELEMENT] += forward * r[ELEMENT] + times * r[BACK + ELEMENT]
-        answer[A_EMBEDDING] += forward * r[EMBEDDED] + times * r[BACK + EMBEDDED]
-        answer[A_A2A] += forward * r[A2A] + times * r[BACK + A2A]
-        answer[A_AR] += forward * r[AR] + times * r[BACK + AR]
-        answer[A_RS if r[REGATHER] > 0.0 else A_AR] += layers * r[REDUCE]
-        answer[A_AG] += forward * r[AG] + times * (r[BACK + AG] + passes * r[GATHER])
-        answer[A_RS] += forward * r[RS] + times * (r[BACK + RS] + r[SCATTER])
-        answer[A_SEND] += forward * r[SENT] + times * r[BACK + SENT]
-    answer[A_LAUNCH] += times * sums[at, R_LAUNCH]
+        for kind, answer in (
+            (GEMM, A_GEMM), (ATTENTION, A_ATTENTION), (ELEMENT, A_ELEMENT), (EMBEDDED, A_EMBEDDING), (A2A, A_A2A), (AR, A_AR), (AG, A_AG), (RS, A_RS),
+            (SENT, A_SEND),
+        ):  # fmt: skip
+            count_in(answers[answer], forward, r[kind], lanes)
+            count_in(answers[answer], times, r[BACK + kind], lanes)
+        if which == 1.0:
+            count_in(answers[A_ATTENTION], times, r[CORE], lanes)
+        count_in(answers[A_RS if r[REGATHER, 0] > 0.0 else A_AR], layers, r[REDUCE], lanes)
+        count_in(answers[A_AG], times * passes, r[GATHER], lanes)
+        count_in(answers[A_RS], times, r[SCATTER], lanes)
+    add(answers[A_LAUNCH], times, sums[at, R_LAUNCH], lanes)
 
 
-FUNCTIONS: Final = (runs_again, fill_runs, tally)
+FUNCTIONS: Final = (runs_again, fill_runs, count_in, tally)

@@ -76,14 +76,14 @@ def after_last(laid: Any, runs: Any, sums: Any, reduce: Any, stage: int) -> Any:
     whole, outlasts, trained, regather = 0.0, 0.0, 0.0, 0.0
     for at in range(int(laid[D_LAST_RUN] - laid[D_FIRST_RUN])):
         layers = stage_layers(laid, runs, at, stage)
-        trained += layers * sums[at, R_TRAINED]
-        regather += layers * sums[at, R_REGATHER]
+        trained += layers * sums[at, R_TRAINED, 0]
+        regather += layers * sums[at, R_REGATHER, 0]
         reduced = 0.0
         for s in range(reduce.shape[1]):
-            reduced += reduce[at, s]
+            reduced += reduce[at, s, 0]
         whole += layers * reduced
         if layers > 0.0 and reduced > 0.0:
-            outlasts += max(reduced, layers * reduced - (layers - 1.0) * sums[at, R_BACKWARD])
+            outlasts += max(reduced, layers * reduced - (layers - 1.0) * sums[at, R_BACKWARD, 0])
     return whole, outlasts, trained, regather
 
 
@@ -91,7 +91,7 @@ def pipeline_seconds(
     laid: Any, runs: Any, run_items: Any, items: Any, blocks: Any, levels: Any, records: Any, sums: Any, gather: Any, scatter: Any, reduce: Any,
     micro_batches: Any, samples: Any, reaches: Any, links: Any, training: Any, answer: Any,
 ) -> Any:  # fmt: skip
-    """Seconds of the iteration; kinds of work of the slowest stage are added to `answer`."""
+    """Seconds of the iteration, for the first lane; kinds of work of the slowest stage are added to `answer` (ANSWER, N)."""
     count, stages, trains = int(laid[D_LAST_RUN] - laid[D_FIRST_RUN]), int(laid[D_STAGES]), laid[D_TRAINS]
     slowest, slow_at, slow_hidden, whole, hidden, each, wgrads = 0.0, 0, 0.0, 0.0, 0.0, 0.0, 0.0
     alike = False  # the inner stages, where the body is one run
@@ -111,10 +111,10 @@ def pipeline_seconds(
                 for s in range(gather.shape[1]):
                     gathers = max(gathers, gather[at, s])
                     scatters = max(scatters, gather[at, s] + scatter[at, s])
-                each += layers * max(sums[at, R_FORWARD], gathers)
+                each += layers * max(sums[at, R_FORWARD, 0], gathers)
                 if trains > 0.0:
-                    each += layers * max(sums[at, R_BACKWARD], scatters)
-                    wgrads += layers * sums[at, R_WGRAD]
+                    each += layers * max(sums[at, R_BACKWARD, 0], scatters)
+                    wgrads += layers * sums[at, R_WGRAD, 0]
         whole += each
         hidden += wgrads
         if each > slowest:
@@ -126,16 +126,16 @@ def pipeline_seconds(
         bubble = max(0.0, bubble - 2.0 * (hidden - slow_hidden))
     ways = 2.0 if trains > 0.0 else 1.0
     one = send_seconds(laid, runs, run_items, items, blocks, levels, samples, reaches, links)
-    answer[A_SEND] += ways * one * micro_batches * max(1.0, laid[D_INTERLEAVE])
+    answer[A_SEND, 0] += ways * one * micro_batches * max(1.0, laid[D_INTERLEAVE])
     for at in range(count):
-        tally(laid, runs, run_items, records, sums, at, stage_layers(laid, runs, at, slow_at), micro_batches, answer)
+        tally(laid, runs, run_items, records, sums, at, stage_layers(laid, runs, at, slow_at), micro_batches, 1, answer)
     reduced, outlasts, trained, regather = after_last(laid, runs, sums, reduce, 0)  # the first stage is the last to finish
     beside = after_last(laid, runs, sums, reduce, slow_at)[0]
-    answer[A_RS if regather > 0.0 else A_AR] += max(0.0, reduced - beside)
-    answer[A_BUBBLE] = bubble
-    answer[A_OPTIMIZER] = trained * training[T_BYTE]
-    answer[A_AG] += regather
-    return micro_batches * slowest + bubble + ways * (stages - 1.0) * one + outlasts + answer[A_OPTIMIZER] + regather
+    answer[A_RS if regather > 0.0 else A_AR, 0] += max(0.0, reduced - beside)
+    answer[A_BUBBLE, 0] = bubble
+    answer[A_OPTIMIZER, 0] = trained * training[T_BYTE]
+    answer[A_AG, 0] += regather
+    return micro_batches * slowest + bubble + ways * (stages - 1.0) * one + outlasts + answer[A_OPTIMIZER, 0] + regather
 
 
 FUNCTIONS: Final = (stage_layers, send_seconds, after_last, pipeline_seconds)

@@ -19,6 +19,7 @@ from thrifty.cost.collectives.kernels import ALL_GATHER, ALL_REDUCE, ALL_TO_ALL,
 from thrifty.cost.kernels.attention import attention_seconds
 from thrifty.cost.kernels.core import OVERLAP, gemm_seconds
 from thrifty.cost.plans.physical.columns import BLOCK, COLUMN, LEVEL, PRODUCT, RECORD, ROW, TRAINING
+from thrifty.cost.plans.physical.products import gemm_lanes
 
 P_ROWS, P_N, P_K, P_COUNT, P_SPLIT, P_EXPERT = (PRODUCT[name] for name in ("rows", "n", "k", "count", "split", "expert"))
 B_FIRST, B_LAST, B_HEADS, B_KV, B_QUERIES, B_KEYS, B_DIM, B_VALUE, B_CAUSAL = (
@@ -52,6 +53,9 @@ CORE, WGRAD, GATHER, GATHER_ON, SCATTER, SCATTER_ON, REDUCE, REDUCE_ON, REGATHER
         "exchange_kind", "fetched", "kept",
     )
 )  # fmt: skip
+SAMPLES, HERE, ROWS, CONSTANT, MEMORY, AHEAD, BEHIND, OF_WEIGHTS, HIDING = range(9)
+ROOM: Final = 9
+"""Rows of the room between: samples, those here under context parallelism, sizes of products, and seconds that are not yet counted."""
 FORWARD_CORE_KERNELS: Final = 7.0
 BACKWARD_CORE_KERNELS: Final = 10.0
 """Kernels of attention with its scores written out: transposes, two products, scaling with mask and softmax, dropout."""
@@ -66,46 +70,94 @@ def outermost(counts_T: Any) -> Any:
     return at
 
 
+def add(record_N: Any, factor: Any, seconds_N: Any, lanes: int) -> None:
+    for i in range(lanes):
+        record_N[i] += factor * seconds_N[i]
+
+
+def moved(kind: Any, factor: Any, size_N: Any, counts_T: Any, links: Any, lanes: int, seconds_N: Any) -> None:
+    """Seconds of a collective of factor · size bytes in every lane."""
+    for i in range(lanes):
+        seconds_N[i] = tiers_seconds(kind, factor * size_N[i], counts_T, links)
+
+
+def expert_seconds(n: Any, k: Any, experts: Any, row: Any, training: Any, trained: Any, reached: Any, lanes: int, room: Any) -> None:
+    """Products of the experts on a device: few tokens visit few of them. Rows of `room`: tokens, then seconds forward, backward, of weights."""
+    factor = training[T_PRODUCT]
+    for i in range(lanes):
+        m = room[ROWS, i]
+        batch = min(experts, max(1.0, m))
+        m = max(1.0, m * training[T_EXPERT] / batch)
+        room[ROWS, i] = m
+        room[AHEAD, i] = gemm_seconds(m, n, k, batch, row)
+        room[BEHIND, i] = room[AHEAD, i]
+        if reached > 0.0 and n != k:
+            room[BEHIND, i] = gemm_seconds(m, k, n, batch, row)
+        room[OF_WEIGHTS, i] = 0.0
+        if reached > 0.0 and trained > 0.0:
+            room[OF_WEIGHTS, i] = gemm_seconds(n, k, m, batch, row) * factor + batch * n * k * training[T_ACCUMULATE] * row[OVERLAP] * training[T_BYTE]
+
+
 def products_seconds(
-    block: Any, level: Any, products: Any, row: Any, training: Any, samples: Any, sequence: Any, lora: Any, trained: Any, reached: Any, record: Any
+    block: Any, level: Any, products: Any, row: Any, training: Any, sequence: Any, lora: Any, trained: Any, reached: Any, lanes: int, record: Any, room: Any
 ) -> Any:  # fmt: skip
-    """Adds products to `record`; returns (kernels forward, seconds of the weight gradients that hide the sum over ranks)."""
+    """Adds products of room[HERE] samples to `record`; room[HIDING]: seconds of the weight gradients that hide the sum over ranks. Returns kernels forward."""
     tp, factor = level[L_TP], training[T_PRODUCT]
-    kernels, hiding = 0.0, 0.0
+    kernels = 0.0
+    for i in range(lanes):
+        room[HIDING, i] = 0.0
     for at in range(int(block[B_FIRST]), int(block[B_LAST])):
-        split, count = products[at, P_SPLIT], products[at, P_COUNT]
-        m, n, k = products[at, P_ROWS] * samples, products[at, P_N], products[at, P_K]
-        batch = 1.0
+        product = products[at]
+        split, count, n, k = product[P_SPLIT], product[P_COUNT], product[P_N], product[P_K]
+        rows = product[P_ROWS]
+        share = tp if split != COLUMN and split != ROW and sequence > 0.0 else 1.0
         if split == COLUMN:
             n /= tp
         elif split == ROW:
             k /= tp
-        elif sequence > 0.0:
-            m /= tp
-        if products[at, P_EXPERT] > 0.0:
-            batch = block[B_EXPERTS] / level[L_EP]
-            hit = min(batch, max(1.0, m))  # few tokens visit few experts
-            m, batch = max(1.0, m * training[T_EXPERT] / hit), hit
-        m = max(1.0, m)
-        seconds = gemm_seconds(m, n, k, batch, row) * factor
-        record[GEMM] += count * seconds
+        expert = product[P_EXPERT] > 0.0
+        for i in range(lanes):
+            m = rows * room[HERE, i] / share
+            room[ROWS, i] = m if expert else max(1.0, m)
+        if expert:
+            expert_seconds(n, k, block[B_EXPERTS] / level[L_EP], row, training, trained, reached, lanes, room)
+        else:
+            for i in range(lanes):
+                room[CONSTANT, i] = k
+            gemm_lanes(room[ROWS], n, room[CONSTANT], 1.0, row, lanes, room[MEMORY], room[AHEAD])
+            if reached > 0.0:
+                if n != k:
+                    for i in range(lanes):
+                        room[CONSTANT, i] = n
+                    gemm_lanes(room[ROWS], k, room[CONSTANT], 1.0, row, lanes, room[MEMORY], room[BEHIND])
+                if trained > 0.0:
+                    # The gradient is added to an fp32 one: so many bytes more, as little hidden as the product's own.
+                    for i in range(lanes):
+                        room[CONSTANT, i] = n
+                    gemm_lanes(room[CONSTANT], k, room[ROWS], 1.0, row, lanes, room[MEMORY], room[OF_WEIGHTS])
+                    added = n * k * training[T_ACCUMULATE] * row[OVERLAP] * training[T_BYTE]
+                    for i in range(lanes):
+                        room[OF_WEIGHTS, i] = room[OF_WEIGHTS, i] * factor + added
+        add(record[GEMM], count * factor, room[AHEAD], lanes)
         kernels += count
         if reached > 0.0:
-            back = seconds if n == k else gemm_seconds(m, k, n, batch, row) * factor
-            record[BACK + GEMM] += count * back
+            add(record[BACK + GEMM], count * factor, room[AHEAD if n == k else BEHIND], lanes)
             if trained > 0.0:
-                # The gradient is added to an fp32 one: so many bytes more, as little hidden as the product's own.
-                weight = gemm_seconds(n, k, m, batch, row) * factor + batch * n * k * training[T_ACCUMULATE] * row[OVERLAP] * training[T_BYTE]
-                record[BACK + GEMM] += count * weight
-                record[WGRAD] += count * weight
+                add(record[BACK + GEMM], count, room[OF_WEIGHTS], lanes)
+                add(record[WGRAD], count, room[OF_WEIGHTS], lanes)
                 if split == COLUMN:
-                    hiding += count * weight
+                    add(room[HIDING], count, room[OF_WEIGHTS], lanes)
         if lora > 0.0:
-            thin = (gemm_seconds(m, lora, k, batch, row) + gemm_seconds(m, n, lora, batch, row)) * factor
-            record[GEMM] += count * thin
-            record[BACK + GEMM] += 2.0 * count * thin
+            for i in range(lanes):
+                m = room[ROWS, i]
+                batch = 1.0
+                if expert:
+                    batch = min(block[B_EXPERTS] / level[L_EP], max(1.0, rows * room[HERE, i] / share))
+                thin = (gemm_seconds(m, lora, k, batch, row) + gemm_seconds(m, n, lora, batch, row)) * factor
+                record[GEMM, i] += count * thin
+                record[BACK + GEMM, i] += 2.0 * count * thin
             kernels += 2.0 * count
-    return kernels, hiding
+    return kernels
 
 
 def core_seconds(block: Any, level: Any, row: Any, training: Any, samples: Any, fused: Any, backward: Any) -> Any:
@@ -126,84 +178,105 @@ def core_seconds(block: Any, level: Any, row: Any, training: Any, samples: Any, 
     return forward / level[L_CP], back / level[L_CP]
 
 
-def item_seconds(
-    block: Any, level: Any, products: Any, reaches: Any, links: Any, row: Any, training: Any, samples: Any, trained: Any, reached: Any,
-    sequence: Any, fused: Any, lora: Any, record: Any,
-) -> None:  # fmt: skip
-    """Fills `record` (see columns.RECORD) for `samples` of one micro-batch of a replica, but for what `sharded_seconds` says."""
-    samples = samples * level[L_SAMPLES]
-    for at in range(len(record)):
-        record[at] = 0.0
-    tp, cp, ep, tax, byte_s = level[L_TP], level[L_CP], level[L_EP], training[T_TAX], training[T_BYTE]
-    here = samples / cp
-    number = block[B_NUMBER]
-    kernels, hiding = products_seconds(block, level, products, row, training, here, sequence, lora, trained, reached, record)
-    launched, launched_back = kernels + block[B_KERNELS], 0.0
-    core = 0.0
-    if block[B_HEADS] > 0.0:
-        core, core_back = core_seconds(block, level, row, training, samples, fused, reached)
-        record[ATTENTION] += core
-        record[CORE] = core
+def ring_seconds(block: Any, level: Any, reaches: Any, links: Any, reached: Any, lanes: int, record: Any, room: Any) -> None:
+    """Context parallelism: keys and values go round a ring while queries stay. room[BEHIND]: seconds of attention's backward core."""
+    tp, cp = level[L_TP], level[L_CP]
+    size = block[B_KEYS] / cp * max(1.0, block[B_KV] / tp) * (block[B_DIM] + block[B_VALUE]) * block[B_NUMBER]
+    moved(SEND, size, room[SAMPLES], reaches[int(level[L_CP_AT])], links, lanes, room[AHEAD])
+    for i in range(lanes):
+        ring = (cp - 1.0) * room[AHEAD, i]
+        record[SENT, i] += ring
+        record[WAITS, i] += max(0.0, ring - record[CORE, i])
         if reached > 0.0:
-            record[BACK + ATTENTION] += core_back
+            record[BACK + SENT, i] += 2.0 * ring
+            record[BACK + WAITS, i] += max(0.0, 2.0 * ring - room[BEHIND, i])
+
+
+def item_seconds(
+    block: Any, level: Any, products: Any, reaches: Any, links: Any, row: Any, training: Any, samples_N: Any, lanes: int, trained: Any, reached: Any,
+    sequence: Any, fused: Any, lora: Any, record: Any, room: Any,
+) -> None:  # fmt: skip
+    """Fills `record` (RECORD, N) for so many samples of one micro-batch of a replica in every lane, but for what `sharded_seconds` says.
+
+    room: (ROOM, N) for what lies between
+    """
+    for at in range(len(record)):
+        for i in range(lanes):
+            record[at, i] = 0.0
+    tp, cp, ep, tax, byte_s = level[L_TP], level[L_CP], level[L_EP], training[T_TAX], training[T_BYTE]
+    for i in range(lanes):
+        room[SAMPLES, i] = samples_N[i] * level[L_SAMPLES]
+        room[HERE, i] = room[SAMPLES, i] / cp
+    here_N, number = room[HERE], block[B_NUMBER]
+    kernels = products_seconds(block, level, products, row, training, sequence, lora, trained, reached, lanes, record, room)
+    launched, launched_back = kernels + block[B_KERNELS], 0.0
+    if block[B_HEADS] > 0.0:
+        for i in range(lanes):
+            core, back = core_seconds(block, level, row, training, room[SAMPLES, i], fused, reached)
+            record[ATTENTION, i] += core
+            record[CORE, i] = core
+            room[BEHIND, i] = back
+            if reached > 0.0:
+                record[BACK + ATTENTION, i] += back
         launched += 1.0 if fused > 0.0 else FORWARD_CORE_KERNELS
         launched_back += 1.0 if fused > 0.0 else BACKWARD_CORE_KERNELS
-        if cp > 1.0:  # keys and values go round a ring while queries stay
-            part = samples * block[B_KEYS] / cp * max(1.0, block[B_KV] / tp) * (block[B_DIM] + block[B_VALUE]) * number
-            ring = (cp - 1.0) * tiers_seconds(SEND, part, reaches[int(level[L_CP_AT])], links)
-            record[SENT] += ring
-            record[WAITS] += max(0.0, ring - core)
-            if reached > 0.0:
-                record[BACK + SENT] += 2.0 * ring
-                record[BACK + WAITS] += max(0.0, 2.0 * ring - core_back)
+        if cp > 1.0:
+            ring_seconds(block, level, reaches, links, reached, lanes, record, room)
     outside = tp if sequence > 0.0 else 1.0
-    record[ELEMENT] += here * (block[B_CUT_F] / tp + block[B_WHOLE_F] / outside) * byte_s
+    add(record[ELEMENT], (block[B_CUT_F] / tp + block[B_WHOLE_F] / outside) * byte_s, here_N, lanes)
     if reached > 0.0:
-        record[BACK + ELEMENT] += here * (block[B_CUT_B] / tp + block[B_WHOLE_B] / outside) * byte_s
+        add(record[BACK + ELEMENT], (block[B_CUT_B] / tp + block[B_WHOLE_B] / outside) * byte_s, here_N, lanes)
+        add(record[KEPT], block[B_KEPT_CUT] / tp + block[B_KEPT_WHOLE] / outside, here_N, lanes)
         launched_back += 2.0 * kernels + 1.7 * block[B_KERNELS]
     if block[B_ROWS] > 0.0:
-        lookup_seconds(block, level, reaches, links, training, samples, trained, record)
+        lookup_seconds(block, level, reaches, links, training, trained, lanes, record, room)
         launched += 1.0
         launched_back += 2.0 * trained
-    if reached > 0.0:
-        record[KEPT] = here * (block[B_KEPT_CUT] / tp + block[B_KEPT_WHOLE] / outside)
     collectives = 0.0
     if tp > 1.0 and block[B_SUMS_F] + block[B_SUMS_B] > 0.0:
-        size = here * block[B_WIDTH] * number
-        counts = reaches[int(level[L_TP_AT])]
-        one = tiers_seconds(ALL_REDUCE, size, counts, links)
-        if sequence > 0.0:
-            gathered, scattered = tiers_seconds(ALL_GATHER, size, counts, links), tiers_seconds(REDUCE_SCATTER, size, counts, links)
-            one = gathered + scattered
-            record[AG] += gathered * block[B_SUMS_F]
-            record[RS] += scattered * block[B_SUMS_F]
-        else:
-            record[AR] += one * block[B_SUMS_F]
-        record[WAITS] += one * block[B_SUMS_F]
+        tensor_seconds(block, level, reaches, links, tax, reached, sequence, lanes, record, room)
         collectives = block[B_SUMS_F]
-        if reached > 0.0:
-            back = one * block[B_SUMS_B]
-            record[BACK + WAITS] += max(0.0, back - hiding)
-            if sequence > 0.0:  # the input is gathered once more for the weight gradient
-                again = gathered * block[B_SUMS_B]
-                record[BACK + AG] += again + again
-                record[BACK + RS] += scattered * block[B_SUMS_B]
-                record[BACK + ELEMENT] += tax * (min(back, hiding) + again)
-            else:
-                record[BACK + AR] += back
-                record[BACK + ELEMENT] += tax * min(back, hiding)
     if ep > 1.0 and block[B_ROUTED] > 0.0:
-        size = here * block[B_ROUTED] * number / outside * training[T_EXPERT]
-        both = 2.0 * tiers_seconds(ALL_TO_ALL, size, reaches[int(level[L_EP_AT])], links)
-        record[A2A] += both
-        record[WAITS] += both
+        moved(ALL_TO_ALL, block[B_ROUTED] * number / outside * training[T_EXPERT], here_N, reaches[int(level[L_EP_AT])], links, lanes, room[AHEAD])
+        for back in (0, BACK):
+            if back == 0 or reached > 0.0:
+                add(record[back + A2A], 2.0, room[AHEAD], lanes)
+                add(record[back + WAITS], 2.0, room[AHEAD], lanes)
         collectives += 2.0
+    for i in range(lanes):
+        record[HOST, i] = launched * training[T_KERNEL] + collectives * training[T_COLLECTIVE]
         if reached > 0.0:
-            record[BACK + A2A] += both
-            record[BACK + WAITS] += both
-    record[HOST] = launched * training[T_KERNEL] + collectives * training[T_COLLECTIVE]
-    if reached > 0.0:
-        record[BACK + HOST] = launched_back * training[T_KERNEL] + collectives * training[T_COLLECTIVE]
+            record[BACK + HOST, i] = launched_back * training[T_KERNEL] + collectives * training[T_COLLECTIVE]
+
+
+def tensor_seconds(block: Any, level: Any, reaches: Any, links: Any, tax: Any, reached: Any, sequence: Any, lanes: int, record: Any, room: Any) -> None:
+    """What ranks of tensor parallelism sum up; room[HIDING]: seconds of weight gradients that hide it backward."""
+    size, counts = block[B_WIDTH] * block[B_NUMBER], reaches[int(level[L_TP_AT])]
+    forward, backward = block[B_SUMS_F], block[B_SUMS_B]
+    if sequence > 0.0:
+        moved(ALL_GATHER, size, room[HERE], counts, links, lanes, room[AHEAD])
+        moved(REDUCE_SCATTER, size, room[HERE], counts, links, lanes, room[BEHIND])
+        add(record[AG], forward, room[AHEAD], lanes)
+        add(record[RS], forward, room[BEHIND], lanes)
+    else:
+        moved(ALL_REDUCE, size, room[HERE], counts, links, lanes, room[AHEAD])
+        for i in range(lanes):
+            room[BEHIND, i] = 0.0
+        add(record[AR], forward, room[AHEAD], lanes)
+    for i in range(lanes):
+        one = room[AHEAD, i] + room[BEHIND, i]
+        record[WAITS, i] += one * forward
+        if reached > 0.0:
+            back, hiding = one * backward, room[HIDING, i]
+            record[BACK + WAITS, i] += max(0.0, back - hiding)
+            if sequence > 0.0:  # the input is gathered once more for the weight gradient
+                again = room[AHEAD, i] * backward
+                record[BACK + AG, i] += again + again
+                record[BACK + RS, i] += room[BEHIND, i] * backward
+                record[BACK + ELEMENT, i] += tax * (min(back, hiding) + again)
+            else:
+                record[BACK + AR, i] += back
+                record[BACK + ELEMENT, i] += tax * min(back, hiding)
 
 
 def sharded_seconds(
@@ -243,35 +316,40 @@ def sharded_seconds(
         record[TRAINED] = left * state_bytes
 
 
-def lookup_seconds(block: Any, level: Any, reaches: Any, links: Any, training: Any, samples: Any, trained: Any, record: Any) -> None:
-    """Rows fetched; pooled tables hand their sums over, and update the rows they fetched. `samples` are those of one device before exchanging."""
-    byte_s, tables = training[T_BYTE], level[L_TABLES]
+def lookup_seconds(block: Any, level: Any, reaches: Any, links: Any, training: Any, trained: Any, lanes: int, record: Any, room: Any) -> None:
+    """Rows fetched; pooled tables hand their sums over, and update the rows they fetched. room[SAMPLES]: those of one device before exchanging."""
+    byte_s, tables, samples_N = training[T_BYTE], level[L_TABLES], room[SAMPLES]
     cut = level[L_TP] if tables <= 1.0 else 1.0
     row_bytes = block[B_ROW]
     sectors = -(-row_bytes // training[T_SECTOR]) * training[T_SECTOR]
-    rows = samples * block[B_ROWS] / cut * (training[T_TABLE] if tables > 1.0 else 1.0)  # a group of `tables` ranks looks up its samples with 1/tables of rows
-    fetched = rows * sectors
-    record[EMBEDDED] += (fetched + samples * block[B_HANDED] * block[B_NUMBER]) * byte_s
+    rows = block[B_ROWS] / cut * (training[T_TABLE] if tables > 1.0 else 1.0)  # a group of `tables` ranks looks up its samples with 1/tables of rows
+    handed = block[B_HANDED] * block[B_NUMBER]
+    add(record[EMBEDDED], (rows * sectors + handed) * byte_s, samples_N, lanes)
     if trained > 0.0:
-        update = rows * (2.0 * sectors + (8.0 if block[B_POOLED] > 0.0 else 0.0)) if block[B_POOLED] > 0.0 else rows * 2.0 * sectors
-        record[BACK + EMBEDDED] += (update + samples * block[B_HANDED] * block[B_NUMBER]) * byte_s
+        update = rows * (2.0 * sectors + (8.0 if block[B_POOLED] > 0.0 else 0.0))
+        add(record[BACK + EMBEDDED], (update + handed) * byte_s, samples_N, lanes)
     if tables > 1.0:
         counts = reaches[int(level[L_TABLES_AT])]
-        size = samples * block[B_HANDED] * block[B_NUMBER] * training[T_TABLE]
-        record[EXCHANGE_ON] = outermost(counts)
-        if level[L_ROW_WISE] > 0.0:
-            record[EXCHANGE] = tiers_seconds(REDUCE_SCATTER, size * tables, counts, links)
-            record[EXCHANGE_KIND] = 1.0
+        size = handed * training[T_TABLE]
+        row_wise = level[L_ROW_WISE] > 0.0
+        if row_wise:
+            moved(REDUCE_SCATTER, size * tables, samples_N, counts, links, lanes, record[EXCHANGE])
         else:
-            record[EXCHANGE] = tiers_seconds(ALL_TO_ALL, size, counts, links)
+            moved(ALL_TO_ALL, size, samples_N, counts, links, lanes, record[EXCHANGE])
+        for i in range(lanes):
+            record[EXCHANGE_ON, i], record[EXCHANGE_KIND, i] = outermost(counts), 1.0 if row_wise else 0.0
         if level[L_SPREAD] > 1.0:
-            record[EXCHANGE] += tiers_seconds(ALL_GATHER, size * level[L_SPREAD], reaches[int(level[L_SPREAD_AT])], links)
+            moved(ALL_GATHER, size * level[L_SPREAD], samples_N, reaches[int(level[L_SPREAD_AT])], links, lanes, room[AHEAD])
+            add(record[EXCHANGE], 1.0, room[AHEAD], lanes)
     elif trained > 0.0 and block[B_POOLED] > 0.0 and level[L_DP] > 1.0:
         counts = reaches[int(level[L_DP_AT])]
-        touched = min(rows * row_bytes, block[B_WEIGHTS] * block[B_WEIGHT])
-        record[REDUCE] += tiers_seconds(ALL_GATHER, touched * level[L_DP], counts, links)
-        record[REDUCE_ON] = outermost(counts)
+        for i in range(lanes):
+            touched = min(samples_N[i] * rows * row_bytes, block[B_WEIGHTS] * block[B_WEIGHT])
+            record[REDUCE, i] += tiers_seconds(ALL_GATHER, touched * level[L_DP], counts, links)
+            record[REDUCE_ON, i] = outermost(counts)
 
 
-FUNCTIONS: Final = (outermost, products_seconds, core_seconds, lookup_seconds, sharded_seconds, item_seconds)
+FUNCTIONS: Final = (
+    outermost, add, moved, expert_seconds, products_seconds, core_seconds, ring_seconds, lookup_seconds, tensor_seconds, sharded_seconds, item_seconds,
+)  # fmt: skip
 """In the order in which they call each other."""
