@@ -4,6 +4,7 @@
     encode_plan(placed)                              once a plan       degrees_CD (6, 9), options_O (15,); no matter which batch was placed
     memory_terms(pieces, blocks, degrees, options, constants, terms_ST)    once a workload and plan: fills a row a stage that may be the fullest,
                                                      returns how many (at most `stages`); about half a microsecond
+    terms_of_many(workload, degrees, spread, options)   the same for all plans of a workload in one call
     memory_bytes(terms_ST, rows, micro_batch, micro_batches)               for every batch: bytes of the fullest device, workspace included,
                                                      equal to `account(placed).total_bytes`; some nanoseconds
 
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,6 +38,7 @@ from thrifty.cost.plans.physical.memory import (
 )  # fmt: skip
 from thrifty.cost.plans.physical.memory_states import Piece, constants, kept_by, pieces_of
 from thrifty.cost.plans.placing import Placed
+from thrifty.cost.plans.plan import Offload, Plan
 from thrifty.cost.plans.tasks import Task
 from thrifty.errors import BadValue
 
@@ -68,6 +70,7 @@ TERMS: Final = 12
 
 SCHEDULES: Final = {"1f1b": 0.0, "gpipe": 1.0, "interleaved": 0.0, "zero-bubble": 0.0}
 RECOMPUTE: Final = {"none": 0.0, "selective": 1.0, "full": 2.0}
+OFFLOADS: Final[tuple[Offload, ...]] = ("optimizer", "activations", "weights")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +148,28 @@ def encode_plan(placed: Placed) -> tuple[FloatArray, FloatArray]:
     options[[TRAINS, DECODES]] = placed.task.trains, placed.task.phase == "decode"
     options[[TOKENS, WORKSPACE]] = placed.layers.tokens, workspace_of(placed.system)
     return degrees, options
+
+
+CHOSEN: Final = (SCHEDULE, CHUNKS, RECOMPUTED, SEQUENCE, FUSED, OFF_OPTIMIZER, OFF_ACTIVATIONS, OFF_WEIGHTS)
+"""Entries of options_O that a plan states beside its levels."""
+
+
+def encode_choices(plans: Sequence[Plan]) -> FloatArray:
+    """(P, len(CHOSEN)) of many plans, whatever they are laid on."""
+    columns = (
+        [SCHEDULES[plan.schedule] for plan in plans], [plan.interleave for plan in plans], [RECOMPUTE[plan.recompute] for plan in plans],
+        [plan.sequence for plan in plans], [plan.fused for plan in plans], *([name in plan.offload for plan in plans] for name in OFFLOADS),
+    )  # fmt: skip
+    return np.stack([np.array(column, dtype=np.float64) for column in columns], axis=1)
+
+
+def with_choices(options_QO: FloatArray, choices_QX: FloatArray) -> FloatArray:
+    """Options of plans from those of the same levels with nothing else chosen (`encode_plan`), and what they choose."""
+    found = options_QO.copy()
+    found[:, CHOSEN] = choices_QX
+    found[options_QO[:, STAGES] <= 1, CHUNKS] = 1
+    found[:, STAND_INS] *= found[:, FUSED]
+    return found
 
 
 def encode_constants() -> FloatArray:
@@ -269,6 +294,39 @@ def memory_bytes(terms_ST: Any, rows: Any, micro_batch: Any, micro_batches: Any)
         moving = micro_batch * kept + max(micro_batch * t[HEAD_WORK] + t[HEAD_STAND_IN], micro_batch * t[BLOCK_WORK])
         fullest = max(fullest, t[FIXED] + micro_batch * micro_batches * t[PER_SAMPLE] + moving * t[LOST])
     return fullest
+
+
+def _fill_many(
+    pieces_PI: Any, blocks_BF: Any, degrees_SCD: Any, spread_Q: Any, options_QO: Any, constants_K: Any, begin_Q: Any, terms_RT: Any, count_Q: Any
+) -> None:  # fmt: skip
+    for q in range(len(spread_Q)):
+        count_Q[q] = memory_terms(pieces_PI, blocks_BF, degrees_SCD[spread_Q[q]], options_QO[q], constants_K, terms_RT[begin_Q[q] :])
+
+
+def terms_of_many(
+    encoded: EncodedLayers, degrees_SCD: FloatArray, spread_Q: npt.NDArray[np.int64], options_QO: FloatArray
+) -> tuple[FloatArray, npt.NDArray[np.int64]]:  # fmt: skip
+    """terms (R, TERMS) of Q plans of one workload, and (Q, 2): first row and the row after the last of each. spread_Q: whose degrees a plan has."""
+    stages_Q = options_QO[:, STAGES].astype(np.int64)
+    most_Q = np.minimum(stages_Q, 2) if int((encoded.pieces_PI[:, 3] == 1).sum()) == 1 else stages_Q
+    end_Q = np.cumsum(most_Q)
+    begin_Q, count_Q, terms = end_Q - most_Q, np.zeros(len(spread_Q), dtype=np.int64), np.zeros((int(most_Q.sum()), TERMS))
+    _filler()(encoded.pieces_PI, encoded.blocks_BF, degrees_SCD, spread_Q, options_QO, encode_constants(), begin_Q, terms, count_Q)
+    return terms, np.stack([begin_Q, begin_Q + count_Q], axis=1)
+
+
+@functools.cache
+def _filler() -> Callable[..., None]:
+    """`_fill_many` compiled; as it is where Numba is not installed."""
+    try:
+        from numba import njit
+    except ImportError:
+        return _fill_many
+    from numba.extending import register_jitable
+
+    register_jitable(memory_terms)
+    compiled: Callable[..., None] = njit(cache=True, nogil=True)(_fill_many)
+    return compiled
 
 
 @functools.cache
