@@ -25,6 +25,8 @@ def cluster() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as scratch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("PYTHONPATH", str(ROOT))
+        patch.setenv("RAY_TMPDIR", scratch)  # where Ray notes the address of its cluster, in a folder that it expects to be there
+        (Path(scratch) / "ray").mkdir()
         from ray.cluster_utils import Cluster
 
         made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, "temp_dir": scratch})
@@ -39,22 +41,22 @@ def test_property_a_node_killed_in_mid_campaign_loses_nothing(cluster: Any, tmp_
     log.touch()
 
     def kill() -> None:
-        while Counter(log.read_text().split())[doomed.node_id] < 4:  # it has answered one chunk of three and is at the next
+        while Counter(log.read_text().split())[doomed.node_id] < 7:  # it has answered two chunks of three and is at the next
             if over.wait(0.005):
                 return
         cluster.remove_node(doomed, allow_graceful=False)
 
     over, killer = threading.Event(), threading.Thread(target=kill)
     killer.start()
-    configurations = [{"x": x, "seconds": 0.1, "log": str(log)} for x in range(30)]
+    configurations = [{"x": x, "seconds": 0.1, "log": str(log)} for x in range(60)]
     results = campaign.run("tests.campaign.toys:on_a_node", configurations, folder=tmp_path / "c", backend="ray", address=cluster.address, chunk=3)
     over.set()
     killer.join()
     begun, ended = Counter(log.read_text().split()), Counter(row["node"] for row in results)
-    assert (len(results), results.failures, results.ran) == (30, (), 30)
-    assert [row["x"] for row in results] == list(range(30))
+    assert (len(results), results.failures, results.ran) == (60, (), 60)
+    assert [row["x"] for row in results] == list(range(60))
     assert 3 <= ended[doomed.node_id] < begun[doomed.node_id]  # it ended some, and what it had begun was run again
-    assert sum(begun.values()) > 30
+    assert sum(begun.values()) > 60
     assert len(ended) == 2
 
 
