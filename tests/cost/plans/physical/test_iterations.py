@@ -148,6 +148,21 @@ def test_formula_bubbles() -> None:
     assert plain.other_s["bubble"] / (plain.iteration_s - plain.other_s["bubble"]) == pytest.approx(3 / 128, rel=0.25)
 
 
+@pytest.mark.parametrize(
+    ("plan", "near"),
+    [
+        ("dense=tp:8,pp:4,ddp;interleave=3", 0.005), ("dense=tp:8,pp:4,ddp;interleave=1;recompute=full", 1e-9), ("dense=tp:4,pp:2,ddp;interleave=2", 0.005),
+        ("dense=tp:8,pp:4,ddp;schedule=zero-bubble", 0.01),
+    ],
+)  # fmt: skip
+def test_peer_bubbles_of_the_formula_are_those_of_the_whole_schedule(plan: str, near: float) -> None:
+    """The oracle runs every chunk of every micro-batch on every stage in turn."""
+    words = Plan.parse(plan)
+    tasks = iteration_tasks(GPT, CLUSTER, words, batch=256)
+    assert len({task.id for task in tasks}) == len(tasks)
+    assert float(schedule(tasks).makespan_s_C[0]) == pytest.approx(evaluate_physical(GPT, CLUSTER, words, batch=256).iteration_s, rel=near)
+
+
 def test_property_many_are_one_by_one() -> None:
     plans = [Plan.parse(text) for text in (*FLAT["gpt"][1], *PIPELINES)]
     systems = [CLUSTER, load_system("dgx-h100-superpod").sized(64)]

@@ -1,7 +1,8 @@
 """One iteration as tasks on streams, for a trace and as the oracle of the compiled loop: the same durations, scheduled by `thrifty.timeline`.
 
 Without a pipeline the makespan is the loop's iteration (to 1e-9). With one, forward and backward passes of every stage and micro-batch are tasks, in the
-order of 1F1B or GPipe; the formula of `pipelines` leaves out that sends delay each other, and that a stage's peers wait for it more than once.
+order of 1F1B, GPipe, interleaved or zero-bubble; the formula of `pipelines` leaves out that sends delay each other, and that a stage's peers wait
+for it more than once.
 """
 
 from __future__ import annotations
@@ -167,34 +168,72 @@ def _passes(p: Priced) -> Iterator[Task]:
 
 
 def _pipeline(p: Priced) -> Iterator[Task]:
-    """Every stage with every micro-batch; chunks of interleaving are left to the formula."""
+    """Every stage with every micro-batch of every chunk, in the order of the schedule. Zero-bubble runs products for weights apart, behind those for inputs."""
     stages, trains = int(p.laid[c.LAID["stages"]]), p.laid[c.LAID["trains"]] > 0
-    if p.laid[c.LAID["interleave"]] > 1:
-        raise BadValue("the graph of an interleaved pipeline is not drawn. Ask for interleave=1, or take the formula's answer.")
-    forward = [_stage_seconds(p, d, layerwise.R_FORWARD, p.gather) for d in range(stages)]
-    backward = [_stage_seconds(p, d, layerwise.R_BACKWARD, p.gather + p.scatter) if trains else 0.0 for d in range(stages)]
-    for d in range(stages):
-        warm = p.micro_batches if p.laid[c.LAID["schedule"]] == c.GPIPE or not trains else min(p.micro_batches, stages - d)
-        order = [("f", m) for m in range(warm)]
-        for m in range(p.micro_batches if trains else 0):
-            order.append(("b", m))
-            if warm + m < p.micro_batches:
-                order.append(("f", warm + m))
-        for kind, m in order:
+    chunks, apart = max(1, int(p.laid[c.LAID["interleave"]])), trains and p.laid[c.LAID["schedule"]] == c.ZERO_BUBBLE
+    gpipe = p.laid[c.LAID["schedule"]] == c.GPIPE
+    forward = [_stage_seconds(p, d, layerwise.R_FORWARD, p.gather) / chunks for d in range(stages)]
+    backward = [_stage_seconds(p, d, layerwise.R_BACKWARD, p.gather + p.scatter) / chunks if trains else 0.0 for d in range(stages)]
+    weights = [
+        sum(pipelines.stage_layers(p.laid, p.runs, u, d) * p.sums[u, layerwise.R_WGRAD] for u in range(len(p.roles))) if apart else 0.0 for d in range(stages)
+    ]
+    orders = [_order(stages, d, p.micro_batches, chunks, trains=trains, gpipe=gpipe, apart=apart) for d in range(stages)]
+    for d, order in enumerate(orders):
+        for kind, m, chunk in order:
+            name = f"{d}.{m}" + (f".{chunk}" if chunks > 1 else "")
             if kind == "f":
-                yield Task(id=f"f{d}.{m}", stream=f"stage {d}", duration_s=forward[d], after=(f"u{d}.{m}",) if d else (), kind="forward")
+                first = d == 0 and chunk == 0
+                yield Task(id=f"f{name}", stream=f"stage {d}", duration_s=forward[d], after=() if first else (f"u{name}",), kind="forward")
+            elif kind == "b":
+                last = d + 1 == stages and chunk + 1 == chunks
+                yield Task(id=f"b{name}", stream=f"stage {d}", duration_s=backward[d] - weights[d], after=() if last else (f"d{name}",), kind="backward")
             else:
-                yield Task(id=f"b{d}.{m}", stream=f"stage {d}", duration_s=backward[d], after=(f"d{d}.{m}",) if d + 1 < stages else (), kind="backward")
+                yield Task(id=f"g{name}", stream=f"stage {d}", duration_s=weights[d], after=(f"b{name}",), kind="weight gradients")
         if trains:
             for name, seconds in (("r", p.outlasts_s[d]), ("o", p.optimizer_s[d]), ("w", p.regather_s[d])):
                 kind = {"r": "all_reduce", "o": "optimizer", "w": "all_gather"}[name]
                 yield Task(id=f"{name}{d}", stream=f"stage {d}", duration_s=seconds, kind=kind)
-    for d in range(1, stages):
-        for m in range(p.micro_batches):
-            yield Task(id=f"u{d}.{m}", stream=f"send to {d}", duration_s=p.send_s, after=(f"f{d - 1}.{m}",), kind="send")
-    for d in range(stages - 1) if trains else ():
-        for m in range(p.micro_batches):
-            yield Task(id=f"d{d}.{m}", stream=f"send back to {d}", duration_s=p.send_s, after=(f"b{d + 1}.{m}",), kind="send")
+    for d, order in enumerate(orders):
+        for kind, m, chunk in order:
+            up = kind == "f"
+            if kind == "g" or (up and d == 0 and chunk == 0) or (not up and d + 1 == stages and chunk + 1 == chunks):
+                continue
+            there, part = ((d - 1) % stages, chunk - (d == 0)) if up else ((d + 1) % stages, chunk + (d + 1 == stages))
+            tail, source = (f".{chunk}", f".{part}") if chunks > 1 else ("", "")
+            stream = f"send to {d}" if up else f"send back to {d}"
+            yield Task(id=f"{'u' if up else 'd'}{d}.{m}{tail}", stream=stream, duration_s=p.send_s, after=(f"{kind}{there}.{m}{source}",), kind="send")
+
+
+def _order(stages: int, stage: int, micro_batches: int, chunks: int, *, trains: bool, gpipe: bool, apart: bool) -> list[tuple[str, int, int]]:
+    """What a stage runs in turn: (f forward, b backward, g weight gradients; micro-batch; chunk).
+
+    1F1B, or GPipe (all forward first); interleaved as Megatron-LM has it (Narayanan et al. 2021, Figure 4): groups of `stages` micro-batches go through
+    chunk after chunk. apart (zero-bubble, ZB-H1): weight gradients wait until as many input gradients as there are stages before this one are out.
+    """
+
+    def at(k: int, chunk: int) -> tuple[int, int]:
+        return k // (stages * chunks) * stages + k % stages, chunk
+
+    if chunks > 1:
+        total = micro_batches * chunks
+        place = [k % (stages * chunks) // stages for k in range(total)]
+        forward = [("f", *at(k, place[k])) for k in range(total)]
+        backward = [("b", *at(k, chunks - 1 - place[k])) for k in range(total)] if trains else []
+        warm = min(total, 2 * (stages - stage - 1) + (chunks - 1) * stages + 1)
+    else:
+        forward = [("f", m, 0) for m in range(micro_batches)]
+        backward = [("b", m, 0) for m in range(micro_batches)] if trains else []
+        warm = min(micro_batches, stages - stage)
+    if gpipe or not trains:
+        warm = len(forward)
+    order = forward[:warm]
+    for k, step in enumerate(backward):
+        order.append(step)
+        if apart and k >= stage:
+            order.append(("g", *backward[k - stage][1:]))
+        if warm + k < len(forward):
+            order.append(forward[warm + k])
+    return order + [("g", *step[1:]) for step in (backward[max(0, len(backward) - stage) :] if apart else [])]
 
 
 def _stage_seconds(p: Priced, stage: int, name: int, moving: Floats) -> float:
