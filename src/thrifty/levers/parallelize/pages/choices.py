@@ -41,7 +41,10 @@ def search_page(question: Question, found: Found, *, command: str, generated: st
     sections.append(Section("Where the best one's time goes", time_blocks(best.evaluation), id="time"))
     events = schedule_of(question.layers, question.system, best.plan, batch=question.batch, task=question.task, mode=question.mode)
     sections.append(Section("Timeline", [timeline_chart(events)], id="timeline"))
-    against = f", {found.baseline.evaluation.iteration_s / best.evaluation.iteration_s:.2f} times as fast as FSDP everywhere" if found.baseline else ""
+    against = ""
+    if found.baseline is not None:
+        ratio = found.baseline.evaluation.iteration_s / best.evaluation.iteration_s
+        against = f", {ratio:.2f} times as fast as FSDP everywhere" + ("" if found.baseline.evaluation.fits else ", which does not fit")
     return Page(
         title=f"Best plans for {question.layers.name} on {question.system.devices} x {question.system.device.title}",
         summary=f"{best.plan} takes {show(best.evaluation.iteration_s, 's')} an iteration{against}. {found.asked:,} plans were evaluated, {found.legal:,} are "
