@@ -55,7 +55,7 @@ def test_formula_tables_that_no_one_names_lie_on_all_devices() -> None:
         (DLRM, "dense=fsdp:8,ddp:10", 256, "spreads over 80 ranks, which do not divide 128 devices"),
         (DLRM, "dense=fsdp:8,ddp:8", 256, "spreads over 64 of 128 devices"),
         (GPT, "dense=tp:8,ddp:16", 256, "tp=8 does not divide 12 heads of attention"),
-        (GPT, "dense=pp:8,ddp:16", 256, "pp=8 with interleave=1 does not divide 12 layers"),
+        (GPT, "dense=pp:8,ddp:16", 256, "pp=8 does not divide 12 layers"),
         (GPT, "attention=pp:4,ddp:32;ffn=ddp", 256, "classes disagree on pipeline stages"),
         (GPT, "dense=pp:4,ddp:32;micro=3", 256, "micro=3 does not divide the 8 samples of a replica"),
         (GPT, "dense=ddp", 64, "batch=64 does not spread evenly over 128 ranks"),
@@ -68,7 +68,16 @@ def test_formula_tables_that_no_one_names_lie_on_all_devices() -> None:
         (GPT, "dense=ddp;interleave=2", 128, "interleave=2 needs a pipeline"),
         (GPT, "attention=tp:4,ddp:32;ffn=ddp", 128, "see different samples (embedding: 128, dense: 128, attention: 32, ffn: 128)"),
         (GPT, "dense=cp:128", 128, "cp=128 does not divide sequences of 64 tokens"),
-        (GPT, "dense=tp:3,ddp", 128, "spreads over 3 ranks, which do not divide 128 devices"),
+        (GPT, "dense=tp:3,ddp", 128, "dense=tp:3,ddp spreads over 3 ranks, which do not divide 128 devices"),
+        (GPT, "dense=pp:4,ddp:32;interleave=3", 32, "interleaving needs micro-batches (1) that 4 stages divide"),
+        (GPT, "dense=pp:4,ddp:32;interleave=3", 34, "batch=34 does not spread evenly"),
+        (GPT, "dense=pp:4,ddp:32;interleave=5", 128, "pp=4 with interleave=5 does not divide 12 layers"),
+        (GPT, "dense=pp:4,ddp:32;interleave=3;schedule=gpipe", 128, "schedule=gpipe has one chunk a stage"),
+        (GPT, "dense=pp:4,ddp:32;interleave=3;schedule=zero-bubble", 128, "schedule=zero-bubble has one chunk a stage"),
+        (GPT, "dense=pp:4,ddp:32;schedule=interleaved", 128, "Give interleave=2 or more"),
+        (GPT, "dense=ddp;schedule=gpipe", 128, "schedule=gpipe needs a pipeline"),
+        (GPT, "dense=ddp;ffn.3=pp:4,ddp", 128, "ffn.3 has 4 stages, and the other ffn layers have 1"),
+        (GPT, "dense=ddp;ffn.3=tp:4,ddp", 128, "ffn.3 has 32 ranks that see different samples, and the other ffn layers have 128"),
     ],
 )
 def test_formula_what_cannot_be_is_refused_in_one_line(layers, plan: str, batch: int, words: str) -> None:  # type: ignore[no-untyped-def]
@@ -83,3 +92,15 @@ def test_formula_systems_of_other_sizes() -> None:
     assert [tier.count for tier in ZIONEX.sized(4).tiers] == [4, 1]
     with pytest.raises(BadValue, match="12 devices do not fill"):
         ZIONEX.sized(12)
+
+
+def test_formula_one_device_takes_no_degrees() -> None:
+    one = ZIONEX.sized(1)
+    assert place(Plan.parse("dense=ddp"), GPT, one, batch=2).levels["ffn"] == ()
+    with pytest.raises(BadValue, match="tp:8 spreads over 8 ranks, which do not divide 1 device"):
+        place(Plan.parse("dense=tp:8"), GPT, one, batch=2)
+
+
+def test_formula_one_layer_may_share_its_states_otherwise() -> None:
+    placed = place(Plan.parse("dense=fsdp;ffn.3=ddp"), GPT, ZIONEX, batch=128)
+    assert [level.strategy for level in placed.overrides["ffn", 3]] == ["ddp"]

@@ -53,7 +53,10 @@ def test_property_a_plan_written_is_read_back(levels, micro, recompute, sequence
         ("dense=tp:0", "tp:0 of dense spreads over 0 ranks"),
         ("dense=ddp:8,ddp:2", "dense names ddp twice. Name a strategy once."),
         ("dense=tp,ddp", "leaves out more than one degree"),
-        ("dense", "has no '='"),
+        ("dense", "'dense' in the plan is no CLASS=STRATEGY"),
+        ("dense=", "'dense=' in the plan is no CLASS=STRATEGY"),
+        ("dense=ddp:٨", "is no STRATEGY:DEGREE"),
+        ("dense=ddp;micro=٢", "is no whole number from 1 up"),
         ("dense=ddp;dense=tp", "stands twice"),
         ("micro=1", "names no class of layers"),
         ("dense=ddp;micro=0", "micro=0 is no whole number from 1 up"),
@@ -73,6 +76,10 @@ def test_formula_what_breaks_a_rule_is_refused_in_one_line(text: str, words: str
 def test_formula_unknown_words_are_refused_with_the_nearest(text: str) -> None:
     with pytest.raises(UnknownName):
         Plan.parse(text)
+
+
+def test_formula_no_level_at_all_is_read_back_as_copies_of_one_device() -> None:
+    assert str(Plan(levels={"dense": ()}, micro_batch=4)) == "dense=ddp;micro=4"
 
 
 @given(st.text(max_size=30))

@@ -71,7 +71,7 @@ def place(plan: Plan, layers: Layers, system: System, *, batch: int, task: Task 
     task = task or Task()
     if batch < 1:
         raise BadValue(f"batch={batch} is below 1. Give the samples of one step over all devices.")
-    levels = {name: _fill(_said(plan, name, layers, system), name, system) for name in layers.classes}
+    levels = {name: _fill(*_said(plan, name, layers, system), system) for name in layers.classes}
     overrides: dict[tuple[LayerClass, int], tuple[PlacedLevel, ...]] = {}
     for key, said in plan.levels.items():
         word, dot, index = key.partition(".")
@@ -85,6 +85,10 @@ def place(plan: Plan, layers: Layers, system: System, *, batch: int, task: Task 
             if int(index) >= most:
                 raise BadValue(f"{key} is beyond the last of {most} {name} layers of {layers.name}. Number them from 0.")
             overrides[name, int(index)] = _fill(said, key, system)
+            for what, same in (("stages", ("pp",)), ("ranks that see different samples", _apart(name))):
+                theirs, own = (math.prod(level.degree for level in some if level.strategy in same) for some in (levels[name], overrides[name, int(index)]))
+                if theirs != own and not _holds_tables(levels[name]):
+                    raise BadValue(f"{key} has {own} {what}, and the other {name} layers have {theirs}. Give it the same tp, cp and pp.")
     stages = _pipeline_of(levels, layers, plan)
     for name, placed in (*levels.items(), *((name, placed) for (name, _), placed in overrides.items())):
         _check_divides(name, placed, layers, plan)
@@ -94,7 +98,7 @@ def place(plan: Plan, layers: Layers, system: System, *, batch: int, task: Task 
     if share % micro:
         raise BadValue(f"micro={micro} does not divide the {share} samples of a replica ({batch} over {replicas}). Choose a divisor of {share}.")
     micro_batches = share // micro
-    if plan.schedule == "interleaved" and stages > 1 and plan.interleave > 1 and micro_batches % stages:
+    if stages > 1 and plan.interleave > 1 and micro_batches % stages:
         raise BadValue(f"interleaving needs micro-batches ({micro_batches}) that {stages} stages divide. Choose another micro or batch.")
     return Placed(
         plan=plan, layers=layers, system=system, task=task, batch=batch, levels=levels, overrides=overrides, stages=stages, replicas=replicas,
@@ -102,23 +106,24 @@ def place(plan: Plan, layers: Layers, system: System, *, batch: int, task: Task 
     )  # fmt: skip
 
 
-def _said(plan: Plan, name: str, layers: Layers, system: System) -> Levels:
-    """What the plan says of a class; tables of a recommender that it does not name lie whole on devices, wherever there is room."""
+def _said(plan: Plan, name: str, layers: Layers, system: System) -> tuple[Levels, str]:
+    """What the plan says of a class, and under which word; tables of a recommender that it does not name lie whole on devices, wherever there is room."""
     if name == "embedding" and "embedding" not in plan.levels and layers.is_recommender:
-        return (Level("mp"),) if system.devices > 1 else ()
-    return plan.of(name)
+        return (Level("mp"),) if system.devices > 1 else (), name
+    return plan.of(name), plan.key_of(name)
 
 
 def _fill(said: Levels, what: str, system: System) -> tuple[PlacedLevel, ...]:
     """Degrees filled in and checked, every level placed."""
     devices, node = system.devices, system.tiers[0].count
     text = f"{what}={','.join(map(str, said))}"
-    if devices == 1:
-        return ()
     known = math.prod(level.degree for level in said if level.degree)
     open_ones = [level for level in said if not level.degree]
     if devices % known:
-        raise BadValue(f"{text} spreads over {known} ranks, which do not divide {devices} devices. Let the degrees multiply to {devices}.")
+        many = f"{devices} devices. Let the degrees multiply to {devices}" if devices > 1 else "1 device. Leave the degrees out, or use more devices"
+        raise BadValue(f"{text} spreads over {known} ranks, which do not divide {many}.")
+    if devices == 1:
+        return ()
     left = devices // known
     if len(open_ones) == 2:  # hsdp: fsdp inside a node, ddp across
         if devices <= node:
@@ -163,9 +168,16 @@ def _pipeline_of(levels: Mapping[LayerClass, tuple[PlacedLevel, ...]], layers: L
     if stages > 1:
         chunks = stages * plan.interleave
         if layers.body_layers % chunks:
-            raise BadValue(f"pp={stages} with interleave={plan.interleave} does not divide {layers.body_layers} layers. Choose a divisor.")
+            cut = f" with interleave={plan.interleave}" if plan.interleave > 1 else ""
+            raise BadValue(f"pp={stages}{cut} does not divide {layers.body_layers} layers. Choose a divisor.")
     elif plan.interleave > 1:
         raise BadValue(f"interleave={plan.interleave} needs a pipeline. Add a pp level, or leave interleave out.")
+    elif plan.schedule != "1f1b":
+        raise BadValue(f"schedule={plan.schedule} needs a pipeline. Add a pp level, or leave schedule out.")
+    if plan.interleave > 1 and plan.schedule in ("gpipe", "zero-bubble"):
+        raise BadValue(f"schedule={plan.schedule} has one chunk a stage, and the plan says interleave={plan.interleave}. Say schedule=interleaved.")
+    if plan.schedule == "interleaved" and plan.interleave == 1:
+        raise BadValue("schedule=interleaved with one chunk a stage is 1f1b. Give interleave=2 or more.")
     return stages
 
 
@@ -192,9 +204,9 @@ def _check_divides(name: LayerClass, placed: tuple[PlacedLevel, ...], layers: La
 def _replicas(levels: Mapping[LayerClass, tuple[PlacedLevel, ...]], layers: Layers, batch: int) -> int:
     """Ranks that see different samples: the same for every class but tables, whose ranks exchange samples, and experts, whose ranks exchange tokens."""
     counts = {
-        name: math.prod(level.degree for level in placed if level.strategy in (("ep", *_REPLICATING) if name == "experts" else _REPLICATING))
+        name: math.prod(level.degree for level in placed if level.strategy in _apart(name))
         for name, placed in levels.items()
-        if not (name == "embedding" and any(level.strategy in SHARDED_TABLES for level in placed))
+        if not _holds_tables(placed)
     }  # fmt: skip
     for name, count in counts.items():
         if batch % count:
@@ -203,3 +215,12 @@ def _replicas(levels: Mapping[LayerClass, tuple[PlacedLevel, ...]], layers: Laye
         said = ", ".join(f"{name}: {count}" for name, count in counts.items())
         raise BadValue(f"classes disagree on the ranks that see different samples ({said}). Give all the same tp, cp and pp, or say --mode compat.")
     return max(counts.values(), default=1)
+
+
+def _apart(name: LayerClass) -> tuple[str, ...]:
+    """Strategies whose ranks see different samples (experts: different tokens)."""
+    return ("ep", *_REPLICATING) if name == "experts" else _REPLICATING
+
+
+def _holds_tables(placed: tuple[PlacedLevel, ...]) -> bool:
+    return any(level.strategy in SHARDED_TABLES for level in placed)

@@ -28,8 +28,8 @@ Schedule = Literal["1f1b", "gpipe", "interleaved", "zero-bubble"]
 Recompute = Literal["none", "selective", "full"]
 Offload = Literal["optimizer", "activations", "weights"]
 
-_CLASS = re.compile(rf"({'|'.join(CLASSES)})(\.\d+)?")
-_LEVEL = re.compile(r"([a-z_0-9]+)(?::(\d+))?")
+_CLASS = re.compile(rf"({'|'.join(CLASSES)})(\.[0-9]+)?")
+_LEVEL = re.compile(r"([a-z_0-9]+)(?::([0-9]+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Plan:
         for part in filter(None, (piece.strip() for piece in text.split(";"))):
             key, equals, value = (piece.strip() for piece in part.partition("="))
             if not equals or not value:
-                raise BadValue(f"'{part}' in the plan has no '='. Write CLASS=STRATEGY:DEGREE, as in dense=fsdp:8,ddp:16.")
+                raise BadValue(f"'{part}' in the plan is no CLASS=STRATEGY. Write CLASS=STRATEGY:DEGREE, as in dense=fsdp:8,ddp:16.")
             target = levels if _CLASS.fullmatch(key) else options
             if key in target:
                 raise BadValue(f"'{key}' stands twice in the plan. Say it once.")
@@ -96,13 +96,18 @@ class Plan:
 
         An embedding that is not named follows the others too: `placing.place` gives a recommender's tables `mp` before it comes to that.
         """
+        return self.levels[self.key_of(layer_class, index)]
+
+    def key_of(self, layer_class: str, index: int = -1) -> str:
+        """Under which word of the plan the levels of a class stand."""
         for key in (f"{layer_class}.{index}", layer_class, "dense", "ffn", "attention", "experts", "interaction"):
             if key in self.levels:
-                return self.levels[key]
-        return next(iter(self.levels.values()))
+                return key
+        return next(iter(self.levels))
 
     def __str__(self) -> str:
-        said = [f"{key}={','.join(map(str, levels))}" for key, levels in self.levels.items()]
+        """Words that `parse` reads again; no level at all, on one device, is the same as ddp over what is there."""
+        said = [f"{key}={','.join(map(str, levels)) or 'ddp'}" for key, levels in self.levels.items()]
         default = Plan(levels={})
         for option, attribute in (("micro", "micro_batch"), ("schedule", "schedule"), ("interleave", "interleave"), ("recompute", "recompute")):
             if getattr(self, attribute) != getattr(default, attribute):
@@ -149,7 +154,7 @@ def _read_options(options: Mapping[str, str]) -> dict[str, Any]:
         name, allowed = _OPTIONS[key]
         words = value.split(",")
         if allowed is int:
-            if not value.isdecimal() or int(value) < 1:
+            if not (value.isascii() and value.isdecimal()) or int(value) < 1:
                 raise BadValue(f"{key}={value} is no whole number from 1 up. Give one.")
             read[name] = int(value)
         elif any(word not in allowed for word in words) or (len(words) > 1 and key != "offload"):
