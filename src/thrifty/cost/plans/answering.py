@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from thrifty import timeline
 from thrifty.cost.plans.configurations import Configurations, Evaluations
 from thrifty.cost.plans.evaluation import MODES, Evaluation, Mode
 from thrifty.cost.plans.models.layers import Layers
 from thrifty.cost.plans.placing import place
 from thrifty.cost.plans.plan import Plan
-from thrifty.cost.plans.tasks import Task
+from thrifty.cost.plans.tasks import Task, check_task
 from thrifty.cost.plans.variability import spread_of_tasks
-from thrifty.errors import unknown_name
+from thrifty.errors import BadValue, unknown_name
 from thrifty.hardware.device import System
+from thrifty.quantities import show
+
+BEYOND: Final = 1e100
+"""Seconds or bytes that no sum or product of them overflows below."""
+MOST_DRAWS: Final = 100_000_000
+"""Durations that `spread_of` holds at once, of 8 bytes each."""
 
 
 def evaluate(
@@ -26,19 +34,26 @@ def evaluate(
     words = Plan.parse(plan) if isinstance(plan, str) else plan
     if mode not in MODES:
         raise unknown_name("mode", mode, MODES, "thrifty parallelize evaluate --help")
+    check_task(task or Task(), layers)
     if mode == "compat":
         from thrifty.cost.plans.compat import evaluate_compat
 
-        return evaluate_compat(layers, system, words, batch=batch, task=task)
-    from thrifty.cost.plans.physical import evaluate_physical
+        found = evaluate_compat(layers, system, words, batch=batch, task=task)
+    else:
+        from thrifty.cost.plans.physical import evaluate_physical
 
-    return evaluate_physical(layers, system, words, batch=batch, task=task)
+        found = evaluate_physical(layers, system, words, batch=batch, task=task)
+    if not (found.iteration_s < BEYOND and found.memory_bytes < BEYOND):
+        raise BadValue(f"an iteration of {found.iteration_s} s with {found.memory_bytes} bytes a device is beyond numbers. Look at the sheet of {system.name}.")
+    return found
 
 
 def evaluate_many(configurations: Configurations, mode: Mode = "physical") -> Evaluations:
     """Every configuration at once, compiled. Plans that break a rule are marked, not raised."""
     if mode not in MODES:
         raise unknown_name("mode", mode, MODES, "thrifty parallelize evaluate --help")
+    for layers in configurations.workloads:
+        check_task(configurations.task, layers)
     if mode == "compat":
         from thrifty.cost.plans.compat import evaluate_compat_many
 
@@ -71,14 +86,21 @@ def spread_of(
 ) -> timeline.Spread:  # fmt: skip
     """How the iteration time varies over `samples` drawn iterations. Raises like `evaluate`."""
     tasks = tasks_of(layers, system, plan, batch=batch, task=task, mode=mode)
+    if samples * len(tasks) > MOST_DRAWS:
+        raise BadValue(f"{samples:,} draws of {len(tasks):,} tasks are more than memory holds. Draw {MOST_DRAWS // len(tasks):,} iterations at most.")
     computing = frozenset(each.stream for each in tasks if each.stream.startswith(("compute", "stage")))
     return spread_of_tasks(tasks, computing=computing, ranks=system.devices, samples=samples, seed=seed)
 
 
 def smallest_change(layers: Layers, system: System, plan: Plan, *, batch: int, task: Task | None = None, mode: Mode = "physical") -> str:
-    """What to change least for a plan that does not fit, as a sentence; "" where nothing small will do."""
+    """What to change least for a plan that does not fit, as a sentence; "" where it fits."""
     if mode == "compat":
         return "Shard more of the weights (fsdp or tp): the published model counts three times the weights and nothing else."
     from thrifty.cost.plans.physical.memory_remedies import smallest_change_that_fits
 
-    return smallest_change_that_fits(place(plan, layers, system, batch=batch, task=task)).text
+    found = smallest_change_that_fits(place(plan, layers, system, batch=batch, task=task))
+    if found.fits:
+        return ""
+    if found.plan is None:
+        return f"No change of the plan fits: the leanest one tried needs {show(found.least_bytes, 'B')}. Use more devices, or larger ones."
+    return f"Smallest change that fits: {', '.join(found.changes)} ({show(found.least_bytes, 'B')})."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def recorded_twin(work: Workload, entry: Entry, *, phase: WorkPhase | None = Non
 
 def names_something_to_build(name: str) -> bool:
     """Whether `name` can only be a path or a callable, and no name of a catalogue."""
-    return is_callable_name(name) or "/" in name or "\\" in name or Path(name).suffix.lower() in (".gguf", ".json", *PICKLES) or Path(name).is_dir()
+    return is_callable_name(name) or "/" in name or "\\" in name or Path(name).suffix.lower() in (".gguf", ".json", *PICKLES) or os.path.isdir(name)  # noqa: PTH112 - a name too long for a path is no folder either
 
 
 def load_any(name: str | Path) -> Workload:

@@ -10,6 +10,7 @@ from thrifty.cost.plans.models.extracting import layers_of
 from thrifty.cost.plans.models.layers import Layers
 from thrifty.cost.plans.tasks import Task
 from thrifty.errors import BadValue
+from thrifty.formats import get_format
 from thrifty.workload import load
 from thrifty.workload.entries import PUBLISHED
 from thrifty.workload.model import Workload, WorkPhase
@@ -33,11 +34,19 @@ def layers_named(name: str, *, task: Task | None = None, seq: int = 0, format: s
         stem = name.lower().removesuffix(PUBLISHED)
         if stem in published_models() and not seq and format is None:
             return published(stem)
+    if format is not None and task.trains and get_format(format).family == "integer":
+        raise BadValue(f"format={format} holds whole numbers, in which nothing is trained. Choose a floating-point format, or base_format for frozen weights.")
     plain = load(name)
+    if not task.trains and task.phase == "decode" and plain.phase != "prefill":
+        raise BadValue(f"'{name}' does not write token by token, so it has no decode phase. Choose --phase prefill.")
     stand_in = "a paper's stand-in" if plain.details.get("stand_in") else ""
     if "seq" not in plain.point:
         return replace(layers_of(plain if format is None else load(name, format=format)), stand_in=stand_in)
     symbol = next(s for s in plain.symbols if s.name == "seq")
+    if not task.trains and task.phase == "decode" and symbol.high:  # the new token takes the last place
+        symbol = replace(symbol, high=symbol.high - 1)
+        if task.context > (symbol.high or 0):
+            raise BadValue(f"context={task.context} leaves no place for a new token in the {(symbol.high or 0) + 1} of '{name}'. Choose fewer.")
     length = seq or ((symbol.high or LENGTH) if stand_in else min(LENGTH, symbol.high or LENGTH))
     if symbol.high and length > symbol.high:
         raise BadValue(f"seq={length} is above {symbol.high}, the context of '{name}'. Choose fewer tokens.")
@@ -46,6 +55,4 @@ def layers_named(name: str, *, task: Task | None = None, seq: int = 0, format: s
 
 def _at(name: str, plain: Workload, task: Task, length: int, format_name: str | None) -> Workload:
     phase: WorkPhase = "training" if task.trains else "decode" if task.phase == "decode" else plain.phase
-    if not task.trains and task.phase == "decode" and plain.phase != "prefill":
-        raise BadValue(f"'{name}' does not write token by token, so it has no decode phase. Choose --phase prefill.")
     return load(name, phase=phase, format=format_name, seq=task.context or length if phase == "decode" else length)
