@@ -121,9 +121,11 @@ class _Reader:
         self.hidden = self._hidden()
 
     def _hidden(self) -> int:
-        """The model's width: that of the residual, most often returned to."""
-        rows = self.table.rows[np.isin(self.table.rows["kind"], _MATRIX)]
-        widths, counts = np.unique(rows["n"], return_counts=True)
+        """The model's width: that of the residual, which products most often leave from and return to."""
+        rows = self.table.rows[np.isin(self.table.rows["kind"], _MATRIX) & (self.table.rows["phase"] == Phase.FORWARD)]
+        ends = np.concatenate([rows["n"], rows["k"]])
+        both = np.intersect1d(rows["n"], rows["k"])
+        widths, counts = np.unique(ends[np.isin(ends, both)] if len(both) else ends, return_counts=True)
         return int(widths[counts.argmax()]) if len(widths) else 0
 
     def weights_of(self, row: int) -> list[int]:
