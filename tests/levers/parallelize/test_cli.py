@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from thrifty import hardware
 from thrifty.cli import main
 from thrifty.errors import ThriftyError
 from thrifty.levers.parallelize.cli import app
@@ -106,6 +107,23 @@ BAD = {
     "a plan that cannot fit": (("--on", "zionex", "--devices", "8", "--must-fit"), "lacks"),
     "pretraining with frozen parts": (("--freeze", "top"), "belong to finetune"),
     "an unknown site": (("--site", "moon"), "No site named 'moon'"),
+    "freezing what is not there": (("--task", "finetune", "--freeze", "interaction"), "interaction is to be frozen, and dlrm-a has no such part"),
+    "freezing everything": (("--task", "finetune", "--freeze", "dense", "--freeze", "embedding"), "nothing is trained"),
+    "training more layers than there are": (("--task", "finetune", "--train-layers", "1000"), "trained_layers=1000 is above the 20 layers"),
+    "a rank that is not low": (("--task", "finetune", "--lora-rank", "100000"), "lora_rank=100000 is no low rank"),
+    "a format of frozen weights where none are": (("--task", "finetune", "--base-format", "int4"), "none are frozen"),
+    "training in whole numbers": (("--format", "int4"), "in which nothing is trained"),
+    "no format": (("--format", ""), "format='' names no number format"),
+    "decoding while training": (("--phase", "decode"), "phase=decode belongs to inference"),
+    "a cache without decoding": (("--task", "inference", "--context", "5"), "context=5 are tokens cached before decoding"),
+    "decoding what writes no tokens": (("--task", "inference", "--phase", "decode"), "has no decode phase"),
+    "a job of nan samples": (("--samples", "nan"), "samples=nan is no size of a job"),
+    "a job beyond numbers": (("--samples", "1e308"), "samples=1e+308 is no size of a job"),
+    "draws below 0": (("--spread", "-1"), "spread=-1 is below 0"),
+    "more draws than memory holds": (("--spread", "1000000000"), "are more than memory holds"),
+    "degrees on one device": (("--devices", "1", "--plan", "dense=tp:8"), "tp:8 spreads over 8 ranks, which do not divide 1 device"),
+    "more devices than a node joins": (("--on", "dgx-a100", "--devices", "16"), "devices=16 is above the 8 that nvlink of 'dgx-a100' joins"),
+    "a plan of two lines": (("--plan", "dense=a\nb"), "is no STRATEGY:DEGREE"),
 }
 
 
@@ -121,6 +139,72 @@ def test_formula_what_cannot_be_is_one_line(what: str, capsys: pytest.CaptureFix
     assert said.startswith("error: ")
     assert expected in said
     assert said.count("\n") == 1
+
+
+SEARCHES = {
+    "degrees of context parallelism that no devices have": (("--cp", "3"), "with cp=3 multiply to 8 devices"),
+    "degrees that are no numbers": (("--cp", "nan"), "no whole number from 1 up"),
+    "endless degrees": (("--cp", "inf"), "no whole number from 1 up"),
+    "nothing to show": (("--top", "0"), "top=0 is below 1"),
+    "an objective twice": (("--objective", "time=1,time=2"), "time stands twice"),
+    "a weight beyond numbers": (("--objective", "time=1e308"), "time=1e308 is no weight"),
+    "an endless deadline": (("--deadline-hours", "inf", "--samples", "1"), "deadline_s=inf is no limit"),
+    "an endless job": (("--deadline-hours", "1", "--samples", "inf"), "samples=inf is no limit"),
+    "limits of two pools for one": (("--ttft-ms", "5"), "the phase is not disaggregated"),
+    "a batch for two pools": (("--task", "inference", "--phase", "disaggregated", "--batch", "7"), "batch has no meaning for phase=disaggregated"),
+    "two pools in compat": (("--task", "inference", "--phase", "disaggregated", "--mode", "compat"), "mode has no meaning for phase=disaggregated"),
+}
+
+
+@pytest.mark.parametrize("what", SEARCHES)
+def test_formula_what_cannot_be_searched_is_one_line(what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words, expected = SEARCHES[what]
+    assert main(["parallelize", "search", "gpt2", "--on", "dgx-a100", *(() if "--phase" in words else ("--batch", "16")), *words]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert expected in said
+    assert said.count("\n") == 1
+
+
+def test_formula_two_pools_need_a_model_that_writes_tokens() -> None:
+    with pytest.raises(ThriftyError, match="has no decode phase"):
+        run("search", "dlrm-a", "--on", "dgx-a100", "--task", "inference", "--phase", "disaggregated")
+
+
+def test_formula_decoding_leaves_a_place_for_the_new_token() -> None:
+    """GPT-2 holds 1024 tokens: 1023 are cached where nobody says otherwise."""
+    words = ("evaluate", "gpt2", "--on", "dgx-a100", "--batch", "8", "--plan", "dense=ddp", "--task", "inference", "--phase", "decode")
+    assert read(*words)["iteration_s"] == read(*words, "--context", "1023")["iteration_s"]
+    with pytest.raises(ThriftyError, match="context=1024 leaves no place for a new token in the 1024 of 'gpt2'"):
+        run(*words, "--context", "1024")
+
+
+def test_formula_systems_that_nobody_published_are_compared_in_one_mode() -> None:
+    sides = read("compare", "gpt2", "--on", "dgx-a100", "--batch", "16", "--plan", "dense=fsdp", "--plan", "dense=tp:5,ddp")["sides"]
+    assert sides[0]["evaluation"]["mode"] == "physical"
+    assert sides[0]["other_mode"] is None
+    assert "do not divide 8 devices" in sides[1]["refusal"]
+
+
+def test_formula_what_one_device_is_given_can_be_asked_again() -> None:
+    best = read("search", "gpt2", "--on", "dgx-a100", "--devices", "1", "--batch", "2", "--top", "1")["best"][0]
+    again = read("evaluate", "gpt2", "--on", "dgx-a100", "--devices", "1", "--batch", "2", "--plan", best["plan"])
+    assert again["iteration_s"] == pytest.approx(best["evaluation"]["iteration_s"])
+
+
+@pytest.mark.parametrize("value", ["0", "nan", "-25", "1e-300"])
+def test_formula_a_system_of_ones_own_without_bandwidth(value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sheet = (Path(str(hardware.__file__)).parent / "catalogue" / "systems" / "zionex.toml").read_text(encoding="utf-8")
+    (tmp_path / "mine.toml").write_text(sheet.replace("value = 25\n", f"value = {value}\n"), encoding="utf-8")
+    assert main(["parallelize", "evaluate", "dlrm-a", "--on", str(tmp_path / "mine.toml"), "--batch", "65536", "--json"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1
+
+
+def test_formula_a_name_that_is_too_long() -> None:
+    with pytest.raises(ThriftyError, match="No workload named"):
+        run("evaluate", "x" * 5000)
 
 
 def test_formula_a_workload_that_does_not_exist() -> None:

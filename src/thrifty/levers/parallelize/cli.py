@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -78,6 +79,12 @@ def search(
 
         if task != "inference":
             raise BadValue(f"phase=disaggregated belongs to inference, and the task is {task}. Choose --task inference.")
+        given = {"batch": batch, "context": context, "lora_rank": lora_rank, "deadline_hours": deadline_hours, "power_kw": power_kw, "samples": samples}
+        unknown = [name for name, value in given.items() if value] + [name for name, value, usual in (
+            ("mode", mode, "physical"), ("objective", objective, "time"), ("cp", contexts, "1"), ("offload", offload, False),
+        ) if value != usual]  # fmt: skip
+        if unknown:
+            raise BadValue(f"{unknown[0]} has no meaning for phase=disaggregated, which chooses batches itself and serves the most requests. Leave it out.")
         served = disaggregate(
             workload, on, devices=devices, seq=seq or 2048, new_tokens=new_tokens, ttft_s=ttft_ms / 1e3 or None, tpot_s=tpot_ms / 1e3 or None,
             format=number_format,
@@ -86,6 +93,8 @@ def search(
         said = {"workload": workload, "system": on, **served.to_dict()}
         _give(lambda: serving_page(workload, on, served, command=words, generated=_now()), said, out, as_json)
         return
+    if ttft_ms or tpot_ms or new_tokens != 256:
+        raise BadValue("ttft_ms, tpot_ms and new_tokens are of two pools, and the phase is not disaggregated. Choose --phase disaggregated, or leave them out.")
     chosen = o.task_of(task, freeze=freeze, train_layers=train_layers, lora_rank=lora_rank, base_format=base_format, phase=phase, context=context)
     question = o.question_of(workload, on, devices=devices, batch=batch, task=chosen, mode=mode, site=site, seq=seq, format=number_format)
     limits = Limits(deadline_s=deadline_hours * 3600 or None, samples=samples or None, power_w=power_kw * 1e3 or None)
@@ -201,6 +210,6 @@ def _numbers(text: str) -> list[float]:
 
 def _degrees(text: str) -> tuple[int, ...]:
     numbers = _numbers(text)
-    if any(number < 1 or number != int(number) for number in numbers):
+    if any(not math.isfinite(number) or number < 1 or number != int(number) for number in numbers):
         raise BadValue(f"cp={text} has a degree that is no whole number from 1 up. Give such numbers.")
     return tuple(int(number) for number in numbers)

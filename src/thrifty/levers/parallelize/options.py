@@ -59,6 +59,8 @@ def question_of(workload: str, on: str, **options: Any) -> Question:
         raise BadValue(f"mode='{options.get('mode')}' is none of {', '.join(MODES)}. Choose one of them.")
     if options.get("devices", 0) < 0:
         raise BadValue(f"devices={options['devices']} is below 1. Give the number of devices.")
+    if options.get("format") == "":
+        raise BadValue("format='' names no number format. Give one of `thrifty formats`, or leave the option out.")
     return ask(workload, on, **options)
 
 

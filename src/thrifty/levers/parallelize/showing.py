@@ -34,8 +34,8 @@ class Answer:
     @classmethod
     def of(cls, question: Question, plan: Plan, *, samples: float = 0.0, spread: int = 0) -> Answer:
         """Evaluated, priced, and where it does not fit, mended. spread: so many iterations drawn. Raises BadValue."""
-        if samples < 0 or spread < 0:
-            raise BadValue(f"samples={samples:g}, spread={spread}: give 0 or more.")
+        if spread < 0:
+            raise BadValue(f"spread={spread} is below 0. Give how many iterations to draw.")
         evaluation = question.answer(plan)
         footprint = question.footprint(evaluation, plan)
         asked = (question.layers, question.system, plan)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
+from thrifty.cost.collectives import link_class
 from thrifty.cost.plans.answering import evaluate
 from thrifty.cost.plans.evaluation import Evaluation, Mode
 from thrifty.cost.plans.models.layers import Layers
@@ -58,10 +60,26 @@ def ask(
     chosen = task or Task()
     if batch < 0:
         raise BadValue(f"batch={batch} is below 0. Give the samples of one step over all devices, or 0 for one a device.")
-    system = load_system(on)
-    system = system.sized(devices) if devices else system
+    system = system_named(on, devices)
     layers = layers_named(workload, task=chosen, seq=seq, format=format, mode=mode)
     return Question(layers=layers, system=system, site=load_site(site), task=chosen, batch=batch or system.devices, mode=mode)
+
+
+def system_named(on: str, devices: int = 0) -> System:
+    """So many devices of the system called `on`; 0: all that its sheet has.
+
+    Raises BadValue for more devices than a system without a network joins, and for a number that leaves an inner tier half full.
+    """
+    system = load_system(on)
+    if not devices:
+        return system
+    last = system.tiers[-1]
+    link = link_class(last, system.device)
+    if devices > system.devices and (link.startswith(("nvlink", "pcie")) or (len(system.tiers) == 1 and link != "network")):
+        raise BadValue(
+            f"devices={devices} is above the {system.devices} that {last.name} of '{system.name}' joins. Choose a system with a network between nodes."
+        )
+    return system.sized(devices)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +95,11 @@ class Job:
 
     @classmethod
     def of(cls, question: Question, evaluation: Evaluation, footprint: Footprint, samples: float) -> Job:
+        """Raises BadValue for samples that are no size of a job."""
         steps = samples / evaluation.batch
         hours = steps * evaluation.iteration_s / 3600
+        if not (samples > 0 and math.isfinite(hours * question.system.devices) and math.isfinite(footprint.energy_j * steps * 1e6)):
+            raise BadValue(f"samples={samples:g} is no size of a job. Give a finite number above 0.")
         return cls(
             samples=samples, hours=hours, device_hours=hours * question.system.devices, energy_mwh=footprint.energy_j * steps / 3.6e9,
             carbon_tco2e=footprint.carbon_gco2e.mid * steps / 1e6, cost_usd=None if footprint.cost_usd is None else footprint.cost_usd * steps,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -21,6 +22,8 @@ from thrifty.levers.parallelize.asking.space import Space
 from thrifty.progress import Progress
 
 OBJECTIVES: Final = ("time", "cost", "energy", "carbon")
+MOST_WEIGHT: Final = 1e9
+"""Beside more than this the other objectives are lost in rounding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +40,8 @@ class Limits:
     def __post_init__(self) -> None:
         for name in ("deadline_s", "samples", "power_w"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise BadValue(f"{name}={value} is no limit. Give a number above 0.")
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise BadValue(f"{name}={value} is no limit. Give a finite number above 0.")
         if self.deadline_s is not None and self.samples is None:
             raise BadValue("a deadline needs the samples that must be done by then. Give --samples.")
 
@@ -93,12 +96,14 @@ def read_objective(text: str) -> dict[str, float]:
         name, _, value = (piece.strip() for piece in part.partition("="))
         if name not in OBJECTIVES:
             raise unknown_name("objective", name, OBJECTIVES, "thrifty parallelize search --help")
+        if name in weights:
+            raise BadValue(f"{name} stands twice in objective={text}. Say it once.")
         try:
             weights[name] = float(value or 1.0)
         except ValueError as error:
             raise BadValue(f"{name}={value} is no weight. Give a number above 0.") from error
-        if not (np.isfinite(weights[name]) and weights[name] > 0):
-            raise BadValue(f"{name}={value} is no weight. Give a number above 0.")
+        if not 0 < weights[name] <= MOST_WEIGHT:
+            raise BadValue(f"{name}={value} is no weight. Give a number above 0, at most {MOST_WEIGHT:g}.")
     return weights
 
 
@@ -115,6 +120,12 @@ def search(
     weights = read_objective(objective)
     space = space or Space(published=mode == "compat")
     plans = list(space.plans(question.layers, system, batch, question.task))
+    if not plans:
+        wanted = f" with cp={','.join(map(str, space.context))}" if tuple(space.context) != (1,) else ""
+        raise BadValue(
+            f"no degrees of tensor, data and pipeline parallelism{wanted} multiply to {system.devices} devices and divide batch {batch} and "
+            f"'{question.layers.name}'. Choose other devices, or another batch."
+        )
     baseline = Plan.parse("dense=fsdp") if system.devices > 1 else Plan(levels={"dense": ()})
     asked = Configurations.product([question.layers], [system], [*plans, baseline], [batch], question.task)
     if progress:

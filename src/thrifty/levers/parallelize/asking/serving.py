@@ -9,6 +9,7 @@ prompts is read between two tokens, so that both steps together must keep to the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,8 +21,8 @@ from thrifty.cost.plans.models.naming import layers_named
 from thrifty.cost.plans.plan import Level, Plan
 from thrifty.cost.plans.tasks import Task
 from thrifty.errors import BadValue, NoRoom
-from thrifty.hardware import load_system
 from thrifty.hardware.device import System
+from thrifty.levers.parallelize.asking.questions import system_named
 
 BATCHES: Final = tuple(2**power for power in range(11))
 
@@ -91,10 +92,9 @@ def disaggregate(
     if new_tokens < 2 or seq < 1:
         raise BadValue(f"seq={seq}, new_tokens={new_tokens}. Give a prompt of 1 token or more, and 2 or more new ones.")
     for name, limit in (("ttft_s", ttft_s), ("tpot_s", tpot_s)):
-        if limit is not None and not limit > 0:
+        if limit is not None and not (math.isfinite(limit) and limit > 0):
             raise BadValue(f"{name}={limit} is no limit. Give seconds above 0.")
-    system = load_system(on)
-    system = system.sized(devices) if devices else system
+    system = system_named(on, devices)
     if system.devices < 2:
         raise BadValue("two pools need two devices. Give --devices 2 or more.")
     read, write = Task(kind="inference", phase="prefill"), Task(kind="inference", phase="decode", context=seq + new_tokens // 2)

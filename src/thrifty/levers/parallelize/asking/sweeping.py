@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from thrifty.cost.plans.evaluation import Evaluation
 from thrifty.cost.plans.plan import Plan
-from thrifty.errors import BadValue
+from thrifty.errors import BadValue, ThriftyError
 from thrifty.footprint import Footprint
 from thrifty.levers.parallelize.asking.explaining import resources, seconds_with
 from thrifty.levers.parallelize.asking.questions import Job, Question
@@ -31,8 +32,8 @@ class Sweep:
 def sweep_hardware(question: Question, plan: Plan, factors: Sequence[float] = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)) -> Sweep:
     """How much faster `plan` runs with each resource alone, and with all together, times each of `factors`. Raises BadValue."""
     for factor in factors:
-        if not factor > 0:
-            raise BadValue(f"factor {factor} is no hardware. Give factors above 0.")
+        if not (math.isfinite(factor) and factor > 0):
+            raise BadValue(f"factor {factor} is no hardware. Give finite factors above 0.")
     names = (*resources(question.system), "all")
     asked: list[dict[str, float]] = [{}] + [{name: float(factor)} for name in names for factor in factors]
     now, *times = seconds_with(question, plan, asked)
@@ -79,5 +80,5 @@ def side_by_side(questions: Sequence[tuple[str, Question]], plans: Sequence[Plan
 def _try(question: Question, plan: Plan) -> tuple[Evaluation | None, str]:
     try:
         return question.answer(plan), ""
-    except BadValue as error:
+    except ThriftyError as error:  # the published model also lacks systems by name
         return None, str(error)
