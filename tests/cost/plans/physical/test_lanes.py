@@ -56,10 +56,10 @@ def taken(asked: Configurations, index_C: np.ndarray) -> Configurations:
 )  # fmt: skip
 def test_property_products_in_lanes_are_products(rows: list[int], inner: list[int], n: int, batch: int, device: str) -> None:
     row, count = kernel_parameters(load_system(device).device, "bf16"), len(rows)
-    rows_N, inner_N, room, seconds = np.array(rows, dtype=float), np.array(inner[:count], dtype=float), np.zeros(count), np.zeros(count)
-    gemm_lanes(rows_N, float(n), inner_N, float(batch), row, count, room, seconds)
-    one_by_one = [gemm_seconds(m, float(n), k, float(batch), row) for m, k in zip(rows_N, inner_N, strict=True)]
-    np.testing.assert_allclose(seconds, one_by_one, rtol=1e-13)
+    room = np.array([rows, inner[:count], [0] * count, [0] * count], dtype=np.float64)
+    gemm_lanes(room, 0, float(n), 1, float(batch), row, count, 2, 3)
+    one_by_one = [gemm_seconds(m, float(n), k, float(batch), row) for m, k in zip(room[0], room[1], strict=True)]
+    np.testing.assert_allclose(room[3], one_by_one, rtol=1e-13)
 
 
 def test_property_side_by_side_is_one_by_one() -> None:

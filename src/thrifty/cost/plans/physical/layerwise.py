@@ -7,8 +7,6 @@ from typing import Any, Final
 from thrifty.cost.plans.physical.columns import ANSWER, EMBEDDING, FULL, HEAD, LAID, RECORD, RUN, SELECTIVE, TRAINING
 from thrifty.cost.plans.physical.work import (
     A2A,
-    AG,
-    AR,
     ATTENTION,
     BACK,
     CORE,
@@ -23,7 +21,6 @@ from thrifty.cost.plans.physical.work import (
     REDUCE,
     REDUCE_ON,
     REGATHER,
-    RS,
     SCATTER,
     SCATTER_ON,
     SENT,
@@ -82,26 +79,26 @@ def fill_runs(
         gathers, scatters = 0.0, 0.0
         for item in range(int(run[U_FIRST]), int(run[U_LAST])):
             r = records[run_items[item] - first_item]
-            for way in (0, 1):
-                for kind in (GEMM, ATTENTION, ELEMENT, EMBEDDED):
-                    add(room[BUSY + way], 1.0, r[way * BACK + kind], lanes)
-                add(room[BUSY + way], 1.0, r[way * BACK + WAITS], lanes)
-                add(room[LATE + way], 1.0, r[way * BACK + HOST], lanes)
-            add(room[AGAIN], 1.0, r[CORE], lanes)
-            add(total[R_WGRAD], 1.0, r[WGRAD], lanes)
-            add(total[R_TRAINED], 1.0, r[TRAINED], lanes)
-            add(total[R_REGATHER], 1.0, r[REGATHER], lanes)
+            for way in range(2):
+                for kind in range(GEMM, EMBEDDED + 1):
+                    add(room, BUSY + way, 1.0, r, way * BACK + kind, lanes)
+                add(room, BUSY + way, 1.0, r, way * BACK + WAITS, lanes)
+                add(room, LATE + way, 1.0, r, way * BACK + HOST, lanes)
+            add(room, AGAIN, 1.0, r, CORE, lanes)
+            add(total, R_WGRAD, 1.0, r, WGRAD, lanes)
+            add(total, R_TRAINED, 1.0, r, TRAINED, lanes)
+            add(total, R_REGATHER, 1.0, r, REGATHER, lanes)
             gathers += r[GATHER, 0]
             scatters += r[SCATTER, 0]
             gather[at, int(r[GATHER_ON, 0])] += r[GATHER, 0]
             scatter[at, int(r[SCATTER_ON, 0])] += r[SCATTER, 0]
             if r[REDUCE, 0] > 0.0:
-                add(room[REDUCED], 1.0, r[REDUCE], lanes)
-                add(reduce[at, int(r[REDUCE_ON, 0])], 1.0, r[REDUCE], lanes)
+                add(room, REDUCED, 1.0, r, REDUCE, lanes)
+                add(reduce[at], int(r[REDUCE_ON, 0]), 1.0, r, REDUCE, lanes)
             if laid[D_WEIGHTS_OFF] > 0.0:
                 gather[at, copy] += r[FETCHED, 0] * training[T_HOST_BYTE]
             if laid[D_ACTIVATIONS_OFF] > 0.0:
-                add(leave[at, copy], training[T_HOST_BYTE], r[KEPT], lanes)
+                add(leave[at], copy, training[T_HOST_BYTE], r, KEPT, lanes)
         which = runs_again(laid, run[U_ROLE], room[BUSY + 1, 0])
         for i in range(lanes):
             busy, busy_back = room[BUSY, i], room[BUSY + 1, i]
@@ -114,10 +111,10 @@ def fill_runs(
             total[R_LAST_BACKWARD, i] = back + again + tax * min(gathers + scatters + room[REDUCED, i], busy_back)
 
 
-def count_in(total_N: Any, factor: Any, seconds_N: Any, lanes: int) -> None:
+def count_in(into_RN: Any, row: int, factor: Any, from_RN: Any, other: int, lanes: int) -> None:
     """Adds what is there; a kind of work that one lane lacks no lane has."""
-    if seconds_N[0] != 0.0:
-        add(total_N, factor, seconds_N, lanes)
+    if from_RN[other, 0] != 0.0:
+        add(into_RN, row, factor, from_RN, other, lanes)
 
 
 def tally(
@@ -131,18 +128,16 @@ def tally(
         r = records[run_items[item] - int(laid[D_FIRST_ITEM])]
         which = runs_again(laid, run[U_ROLE], r[BACK + GEMM, 0] + r[BACK + ATTENTION, 0] + r[BACK + ELEMENT, 0])
         forward = times * (2.0 if which == 2.0 else 1.0)
-        for kind, answer in (
-            (GEMM, A_GEMM), (ATTENTION, A_ATTENTION), (ELEMENT, A_ELEMENT), (EMBEDDED, A_EMBEDDING), (A2A, A_A2A), (AR, A_AR), (AG, A_AG), (RS, A_RS),
-            (SENT, A_SEND),
-        ):  # fmt: skip
-            count_in(answers[answer], forward, r[kind], lanes)
-            count_in(answers[answer], times, r[BACK + kind], lanes)
+        for kind in range(SENT + 1):  # records and answers name kinds of work, and of moving, in the same order
+            answer = A_GEMM + kind if kind < A2A else A_A2A + kind - A2A
+            count_in(answers, answer, forward, r, kind, lanes)
+            count_in(answers, answer, times, r, BACK + kind, lanes)
         if which == 1.0:
-            count_in(answers[A_ATTENTION], times, r[CORE], lanes)
-        count_in(answers[A_RS if r[REGATHER, 0] > 0.0 else A_AR], layers, r[REDUCE], lanes)
-        count_in(answers[A_AG], times * passes, r[GATHER], lanes)
-        count_in(answers[A_RS], times, r[SCATTER], lanes)
-    add(answers[A_LAUNCH], times, sums[at, R_LAUNCH], lanes)
+            count_in(answers, A_ATTENTION, times, r, CORE, lanes)
+        count_in(answers, A_RS if r[REGATHER, 0] > 0.0 else A_AR, layers, r, REDUCE, lanes)
+        count_in(answers, A_AG, times * passes, r, GATHER, lanes)
+        count_in(answers, A_RS, times, r, SCATTER, lanes)
+    add(answers, A_LAUNCH, times, sums[at], R_LAUNCH, lanes)
 
 
 FUNCTIONS: Final = (runs_again, fill_runs, count_in, tally)

@@ -25,7 +25,7 @@ from thrifty.cost.plans.physical import columns, layerwise, memory_batched, pass
 from thrifty.cost.plans.physical.columns import ANSWER, INTERLEAVED, ITEM, LAID, RECORD, RUN, TRAINING, UPPER
 from thrifty.cost.plans.physical.layerwise import R_BACKWARD, R_FORWARD, R_LAST_BACKWARD, R_REGATHER, R_TRAINED, SUMS, fill_runs, tally
 from thrifty.cost.plans.physical.memory_batched import memory_bytes
-from thrifty.cost.plans.physical.passes import CLOCK, STREAMS, backward_pass, behind_each, forward_pass
+from thrifty.cost.plans.physical.passes import CLOCK, STREAMS, WAITED, backward_pass, forward_pass
 from thrifty.cost.plans.physical.pipelines import pipeline_seconds
 from thrifty.cost.plans.physical.work import EXCHANGE, EXCHANGE_KIND, EXCHANGE_ON, FETCHED, GATHER, ROOM, add, item_seconds, sharded_seconds
 
@@ -62,7 +62,7 @@ def run_passes(
     """
     count, streams = int(laid[D_LAST_RUN] - laid[D_FIRST_RUN]), len(state) - STREAMS
     trains = laid[D_TRAINS] > 0.0
-    start, wait_N = scratch[5], scratch[4, 3]
+    start, wait_N = scratch[5], scratch[4, WAITED]
     for row in range(len(state)):
         for i in range(lanes):
             state[row, i], start[row, i] = 0.0, 0.0
@@ -70,9 +70,8 @@ def run_passes(
     while done < micro_batches:
         if exchange_on >= 0:
             forward_pass(state, 0, 1, repeat, sums, R_FORWARD, gather, leave, -1, wait_N, scratch, lanes)
-            behind_each(state[STREAMS + exchange_on], state[CLOCK], exchange_N, wait_N, lanes)
             for i in range(lanes):
-                wait_N[i] = state[STREAMS + exchange_on, i]
+                wait_N[i] = state[STREAMS + exchange_on, i] = max(state[STREAMS + exchange_on, i], state[CLOCK, i]) + exchange_N[i]
             forward_pass(state, 1, count, repeat, sums, R_FORWARD, gather, leave, upper, wait_N, scratch, lanes)
         else:
             forward_pass(state, 0, count, repeat, sums, R_FORWARD, gather, leave, -1, wait_N, scratch, lanes)
@@ -133,6 +132,19 @@ def gathered(laid_of: Any, system_of: Any, plans: int, systems: int) -> Any:
     return order
 
 
+def widest(laid_of: Any, system_of: Any, laids: Any, order: Any) -> int:
+    """How many lanes are priced at once at most."""
+    most, lanes = 1, 0
+    for position in range(len(order)):
+        c, before = order[position], order[max(0, position - 1)]
+        laid = laids[laid_of[c]]
+        if laid[D_MICRO] > 0.0 or laid[D_STAGES] > 1.0 or most == LANES:
+            continue
+        lanes = lanes + 1 if laid_of[c] == laid_of[before] and system_of[c] == system_of[before] else 1
+        most = max(most, lanes)
+    return most
+
+
 def verdict_of(laid: Any, batch: Any) -> tuple[float, float, float]:
     """Whether a batch can be worked through (1, or why not), samples of a micro-batch, and how many there are."""
     stages, micro = laid[D_STAGES], laid[D_MICRO]
@@ -155,15 +167,15 @@ def loop(
 ) -> None:  # fmt: skip
     """Fills answers (C, len(ANSWER)). Tables as `encoding.encode` makes them; links (S, T, P), rows (S, K) and trainings (S, N) by system."""
     streams = links.shape[1] + 1  # one a tier, and the copies to and from the host
-    width = 6 * streams + 4
-    records, fixed = np.zeros((most_items, RECORDS, LANES)), np.zeros((most_items, RECORDS))
-    sums, repeat, room = np.zeros((most_runs, SUMS, LANES)), np.zeros(most_runs), np.zeros((ROOM, LANES))
-    gather, scatter = np.zeros((most_runs, streams)), np.zeros((most_runs, streams))
-    leave, reduce = np.zeros((most_runs, streams, LANES)), np.zeros((most_runs, streams, LANES))
-    state, scratch = np.zeros((STREAMS + streams, LANES)), np.zeros((6, width, LANES))
-    samples_N, got, end_N = np.zeros(LANES), np.zeros((ANSWERS, LANES)), np.zeros(LANES)
-    count_N, of_N = np.zeros(LANES), np.zeros(LANES, np.int64)
     order = gathered(laid_of, system_of, len(laids), len(links))
+    most = widest(laid_of, system_of, laids, order)
+    records, fixed = np.zeros((most_items, RECORDS, most)), np.zeros((most_items, RECORDS))
+    sums, repeat, room = np.zeros((most_runs, SUMS, most)), np.zeros(most_runs), np.zeros((ROOM, most))
+    gather, scatter = np.zeros((most_runs + 1, streams)), np.zeros((most_runs + 1, streams))
+    leave, reduce = np.zeros((most_runs, streams, most)), np.zeros((most_runs, streams, most))
+    state, scratch = np.zeros((STREAMS + streams, most)), np.zeros((6, 6 * streams + 4, most))
+    got, end_N = np.zeros((ANSWERS, most)), np.zeros(most)
+    samples_N, count_N, of_N = np.zeros(LANES), np.zeros(LANES), np.zeros(LANES, np.int64)
     at_laid, at_system, priced = -1, -1, False
     known_end, known_count, settled, moved = 0.0, 0.0, 0.0, 0.0
     position = 0
@@ -248,14 +260,16 @@ def loop(
                         settled, moved, known_end, known_count = seen, each, end_N[0], micro_batches
                 for at in range(count):
                     tally(laid, runs, run_items, records, sums, at, repeat[at], micro_batches, wide, got)
-                    add(got[A_OPTIMIZER], repeat[at] * (training[T_HOST_BYTE] if laid[D_OPTIMIZER_OFF] > 0.0 else training[T_BYTE]), sums[at, R_TRAINED], wide)
-                    add(got[A_AG], repeat[at], sums[at, R_REGATHER], wide)
-                    add(end_N, repeat[at], sums[at, R_REGATHER], wide)
+                    add(got, A_OPTIMIZER, repeat[at] * (training[T_HOST_BYTE] if laid[D_OPTIMIZER_OFF] > 0.0 else training[T_BYTE]), sums[at], R_TRAINED, wide)
+                    add(got, A_AG, repeat[at], sums[at], R_REGATHER, wide)
+                    for i in range(wide):
+                        end_N[i] += repeat[at] * sums[at, R_REGATHER, i]
                 if exchange_at >= 0:
-                    add(got[kind], micro_batches, exchange_N, wide)
+                    add(got, kind, micro_batches, records[exchange_at], EXCHANGE, wide)
                     if back > 0.0:
-                        add(got[A_AG if kind == A_RS else A_A2A], micro_batches, exchange_N, wide)
-                add(end_N, 1.0, got[A_OPTIMIZER], wide)
+                        add(got, A_AG if kind == A_RS else A_A2A, micro_batches, records[exchange_at], EXCHANGE, wide)
+                for i in range(wide):
+                    end_N[i] += got[A_OPTIMIZER, i]
             for i in range(wide):
                 end = end_N[i]
                 computing = got[A_GEMM, i] + got[A_ATTENTION, i] + got[A_ELEMENT, i] + got[A_EMBEDDING, i] + got[A_OPTIMIZER, i]
@@ -297,7 +311,7 @@ def kernel() -> Callable[..., None]:
 
     functions = (
         gemm_seconds, attention_seconds, *products.FUNCTIONS, *work.FUNCTIONS, *passes.FUNCTIONS, *layerwise.FUNCTIONS, *pipelines.FUNCTIONS, run_passes,
-        memory_bytes, gathered, verdict_of, loop,
+        memory_bytes, gathered, widest, verdict_of, loop,
     )  # fmt: skip
     for function in functions:
         register_jitable(function)

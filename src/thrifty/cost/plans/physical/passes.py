@@ -15,6 +15,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 CLOCK, BEFORE, READY, STREAMS = 0, 1, 2, 3
+EXCHANGED, WAITED = 0, 1
+"""Rows of the last of `scratch`: when gradients of lookups are exchanged, and how long computing waits for lookups."""
 PROBED: Final = 12.0
 """Fewer alike layers are gone through."""
 
@@ -63,50 +65,50 @@ def jump(state: Any, moves: Any, more: Any, lanes: int) -> None:
             state[row, i] += more * moves[row, i]
 
 
-def behind(stream_N: Any, since_N: Any, seconds: Any, margin_N: Any, lanes: int) -> None:
-    """A stream takes up what may start at `since_N` and takes the same in all lanes; margin: how long it would have waited for the stream."""
+def behind(state: Any, stream: int, since: int, seconds: Any, margins: Any, at: int, lanes: int) -> None:
+    """A stream takes up what may start at row `since` and takes the same in all lanes; margin: how long it would have waited for the stream."""
     for i in range(lanes):
-        margin_N[i] = stream_N[i] - since_N[i]
-        stream_N[i] = max(stream_N[i], since_N[i]) + seconds
+        margins[at, i] = state[stream, i] - state[since, i]
+        state[stream, i] = max(state[stream, i], state[since, i]) + seconds
 
 
-def behind_each(stream_N: Any, since_N: Any, seconds_N: Any, margin_N: Any, lanes: int) -> None:
+def behind_each(state: Any, stream: int, since: int, seconds_XN: Any, x: int, margins: Any, at: int, lanes: int) -> None:
     """The same, with seconds of every lane."""
     for i in range(lanes):
-        margin_N[i] = stream_N[i] - since_N[i]
-        stream_N[i] = max(stream_N[i], since_N[i]) + seconds_N[i]
+        margins[at, i] = state[stream, i] - state[since, i]
+        state[stream, i] = max(state[stream, i], state[since, i]) + seconds_XN[x, i]
 
 
-def latest(ready_N: Any, stream_N: Any, margin_N: Any, lanes: int) -> None:
+def latest(state: Any, row: int, stream: int, margins: Any, at: int, lanes: int) -> None:
     for i in range(lanes):
-        margin_N[i] = ready_N[i] - stream_N[i]
-        ready_N[i] = max(ready_N[i], stream_N[i])
+        margins[at, i] = state[row, i] - state[stream, i]
+        state[row, i] = max(state[row, i], state[stream, i])
 
 
-def forward_step(state: Any, compute_N: Any, gather_S: Any, leave_SN: Any, held: Any, wait_N: Any, margins: Any, lanes: int) -> int:
+def forward_step(
+    state: Any, sums: Any, run: int, which: int, gather: Any, leave_SN: Any, held: Any, wait_N: Any, margins: Any, lanes: int
+) -> int:  # fmt: skip
     """One layer; returns how many decisions it took."""
     at = 0
-    ready_N, clock_N, before_N = state[READY], state[CLOCK], state[BEFORE]
     for i in range(lanes):
-        ready_N[i] = 0.0
-    for s in range(len(gather_S)):
-        if gather_S[s] > 0.0:
-            behind(state[STREAMS + s], before_N, gather_S[s], margins[at], lanes)
-            latest(ready_N, state[STREAMS + s], margins[at + 1], lanes)
+        state[READY, i] = 0.0
+    for s in range(gather.shape[1]):
+        if gather[run, s] > 0.0:
+            behind(state, STREAMS + s, BEFORE, gather[run, s], margins, at, lanes)
+            latest(state, READY, STREAMS + s, margins, at + 1, lanes)
             at += 2
-    margin_N = margins[at]
     for i in range(lanes):
-        was = clock_N[i]
-        margin_N[i] = ready_N[i] - was
-        before_N[i] = was
-        clock_N[i] = max(was, ready_N[i]) + compute_N[i]
+        was, ready = state[CLOCK, i], state[READY, i]
+        margins[at, i] = ready - was
+        state[BEFORE, i] = was
+        state[CLOCK, i] = max(was, ready) + sums[run, which, i]
     if held:
         for i in range(lanes):
-            clock_N[i] = max(clock_N[i], wait_N[i] + compute_N[i])
+            state[CLOCK, i] = max(state[CLOCK, i], wait_N[i] + sums[run, which, i])
     at += 1
-    for s in range(len(gather_S)):
+    for s in range(gather.shape[1]):
         if leave_SN[s, 0] > 0.0:
-            behind_each(state[STREAMS + s], clock_N, leave_SN[s], margins[at], lanes)
+            behind_each(state, STREAMS + s, CLOCK, leave_SN, s, margins, at, lanes)
             at += 1
     return at
 
@@ -119,22 +121,22 @@ def forward_pass(
     for i in range(lanes):
         state[BEFORE, i] = state[CLOCK, i]
     for run in range(first, last):
-        held, compute_N = run == wait_at, sums[run, which]
+        held, leave_SN = run == wait_at, leave[run]
         streaming = False
         for s in range(gather.shape[1]):
-            streaming = streaming or gather[run, s] > 0.0 or leave[run, s, 0] > 0.0
+            streaming = streaming or gather[run, s] > 0.0 or leave_SN[s, 0] > 0.0
         if not streaming:
             for i in range(lanes):
                 start = max(state[CLOCK, i], wait_N[i]) if held else state[CLOCK, i]
-                state[CLOCK, i] = start + repeat[run] * compute_N[i]
-                state[BEFORE, i] = state[CLOCK, i] - compute_N[i]
+                state[CLOCK, i] = start + repeat[run] * sums[run, which, i]
+                state[BEFORE, i] = state[CLOCK, i] - sums[run, which, i]
             continue
         done, known = 0.0, False
         while done < repeat[run]:
             probing = repeat[run] - done >= PROBED
             if probing:
                 keep(state, before, lanes)
-            at = forward_step(state, compute_N, gather[run], leave[run], held, wait_N, margins, lanes)
+            at = forward_step(state, sums, run, which, gather, leave_SN, held, wait_N, margins, lanes)
             held = False
             done += 1.0
             if probing:
@@ -147,34 +149,33 @@ def forward_pass(
 
 
 def backward_step(
-    state: Any, compute_N: Any, gather_S: Any, scatter_S: Any, reduce_SN: Any, reduces: Any, was_N: Any, margins: Any, lanes: int
+    state: Any, sums: Any, run: int, which: int, gather: Any, following: int, scatter: Any, reduce_SN: Any, reduces: Any, margins: Any, lanes: int
 ) -> int:  # fmt: skip
-    """One layer while `gather_S`, of the next one, is under way; returns how many decisions it took. was_N: room."""
-    at = 0
-    ready_N, clock_N, done_N = state[READY], state[CLOCK], state[BEFORE]
+    """One layer of `run` while weights of the next one, of run `following`, are under way; returns how many decisions it took."""
+    at, count = 0, gather.shape[1]
     for i in range(lanes):
-        was_N[i] = ready_N[i]
-        ready_N[i] = 0.0
-    for s in range(len(gather_S)):
-        if gather_S[s] > 0.0:
-            behind(state[STREAMS + s], clock_N, gather_S[s], margins[at], lanes)
-            latest(ready_N, state[STREAMS + s], margins[at + 1], lanes)
+        state[BEFORE, i] = state[READY, i]
+        state[READY, i] = 0.0
+    for s in range(count):
+        if gather[following, s] > 0.0:
+            behind(state, STREAMS + s, CLOCK, gather[following, s], margins, at, lanes)
+            latest(state, READY, STREAMS + s, margins, at + 1, lanes)
             at += 2
-    margin_N = margins[at]
     for i in range(lanes):
-        margin_N[i] = was_N[i] - clock_N[i]
-        clock_N[i] = max(clock_N[i], was_N[i]) + compute_N[i]
-        done_N[i] = clock_N[i]
+        was, ready = state[CLOCK, i], state[BEFORE, i]
+        margins[at, i] = ready - was
+        state[CLOCK, i] = max(was, ready) + sums[run, which, i]
+        state[BEFORE, i] = state[CLOCK, i]
     at += 1
-    for s in range(len(gather_S)):
-        if scatter_S[s] > 0.0:
-            behind(state[STREAMS + s], clock_N, scatter_S[s], margins[at], lanes)
-            latest(done_N, state[STREAMS + s], margins[at + 1], lanes)
+    for s in range(count):
+        if scatter[run, s] > 0.0:
+            behind(state, STREAMS + s, CLOCK, scatter[run, s], margins, at, lanes)
+            latest(state, BEFORE, STREAMS + s, margins, at + 1, lanes)
             at += 2
     if reduces:
-        for s in range(len(gather_S)):
+        for s in range(count):
             if reduce_SN[s, 0] > 0.0:
-                behind_each(state[STREAMS + s], done_N, reduce_SN[s], margins[at], lanes)
+                behind_each(state, STREAMS + s, BEFORE, reduce_SN, s, margins, at, lanes)
                 at += 1
     return at
 
@@ -184,39 +185,39 @@ def backward_pass(
     exchange_N: Any, exchange_on: int, scratch: Any, lanes: int,
 ) -> None:  # fmt: skip
     """The same from run last-1 down to first; `reduces`: gradients are reduced in this pass. Before run `wait_at` (counting down) the exchange of gradients
-    of lookups starts, on stream `exchange_on` (-1: there is none); run `first` waits for it."""
+    of lookups starts, on stream `exchange_on` (-1: there is none); run `first` waits for it. The last row of `gather` is of no run, and gathers nothing."""
     count = gather.shape[1]
     before, moves, margins, margins_before = scratch[0], scratch[1], scratch[2], scratch[3]
-    none, was_N, exchanged_N = scratch[4, 0], scratch[4, 1], scratch[4, 2]
-    ready_N, clock_N = state[READY], state[CLOCK]
+    rest = scratch[4]
     for i in range(lanes):
-        ready_N[i], exchanged_N[i] = 0.0, 0.0
+        state[READY, i], rest[EXCHANGED, i] = 0.0, 0.0
     for s in range(count):
-        none[s] = 0.0
         if gather[last - 1, s] > 0.0:
-            behind(state[STREAMS + s], clock_N, gather[last - 1, s], margins[0], lanes)
-            latest(ready_N, state[STREAMS + s], margins[0], lanes)
+            behind(state, STREAMS + s, CLOCK, gather[last - 1, s], margins, 0, lanes)
+            latest(state, READY, STREAMS + s, margins, 0, lanes)
     for down in range(last - first):
         run = last - 1 - down
-        compute_N = sums[run, which]
+        reduce_SN = reduce[run]
         if exchange_on >= 0 and run == wait_at:
-            behind_each(state[STREAMS + exchange_on], clock_N, exchange_N, margins[0], lanes)
-            latest(exchanged_N, state[STREAMS + exchange_on], margins[0], lanes)
+            for i in range(lanes):
+                rest[EXCHANGED, i] = state[STREAMS + exchange_on, i] = max(state[STREAMS + exchange_on, i], state[CLOCK, i]) + exchange_N[i]
         if run == first:
-            latest(ready_N, exchanged_N, margins[0], lanes)
+            for i in range(lanes):
+                state[READY, i] = max(state[READY, i], rest[EXCHANGED, i])
         sharded = False
         for s in range(count):
             sharded = sharded or gather[run, s] > 0.0 or scatter[run, s] > 0.0 or (run > first and gather[run - 1, s] > 0.0)
         if not sharded:  # layer i's gradients leave when it is done: the last to leave waits for the first layer, for the last, or for its stream
             for i in range(lanes):
-                was_N[i] = max(clock_N[i], ready_N[i])
-                clock_N[i] = was_N[i] + repeat[run] * compute_N[i]
-                ready_N[i] = 0.0
+                state[BEFORE, i] = max(state[CLOCK, i], state[READY, i])
+                state[CLOCK, i] = state[BEFORE, i] + repeat[run] * sums[run, which, i]
+                state[READY, i] = 0.0
             for s in range(count if reduces else 0):
-                if reduce[run, s, 0] > 0.0:
-                    stream_N, each_N = state[STREAMS + s], reduce[run, s]
+                if reduce_SN[s, 0] > 0.0:
                     for i in range(lanes):
-                        stream_N[i] = max(max(stream_N[i], was_N[i] + compute_N[i]) + repeat[run] * each_N[i], clock_N[i] + each_N[i])
+                        each = reduce_SN[s, i]
+                        begun = max(state[STREAMS + s, i], state[BEFORE, i] + sums[run, which, i])
+                        state[STREAMS + s, i] = max(begun + repeat[run] * each, state[CLOCK, i] + each)
             continue
         done, known = 0.0, False
         while done < repeat[run]:
@@ -224,8 +225,8 @@ def backward_pass(
             if probing:
                 keep(state, before, lanes)
             inside = done + 1.0 < repeat[run]
-            following = gather[run] if inside else gather[run - 1] if run > first else none[:count]
-            at = backward_step(state, compute_N, following, scatter[run], reduce[run], reduces, was_N, margins, lanes)
+            following = run if inside else run - 1 if run > first else len(gather) - 1
+            at = backward_step(state, sums, run, which, gather, following, scatter, reduce_SN, reduces, margins, lanes)
             done += 1.0
             if probing:
                 more = steps_left(state, before, moves, margins, margins_before, at, lanes, repeat[run] - done - 1.0) if known else 0.0

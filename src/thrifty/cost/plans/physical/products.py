@@ -35,13 +35,14 @@ from thrifty.cost.kernels.core import (
 )  # fmt: skip
 
 
-def gemm_lanes(rows_N: Any, n: Any, inner_N: Any, batch: Any, p: Any, lanes: int, memory_N: Any, seconds_N: Any) -> None:
-    """Fills seconds_N with `batch` products (rows, inner) · (inner, n) of every lane; memory_N is room for as many numbers."""
+def gemm_lanes(room: Any, rows: int, n: Any, inner: int, batch: Any, p: Any, lanes: int, memory: int, seconds: int) -> None:
+    """Fills room[seconds] with `batch` products (m, k) · (k, n) of every lane, m in room[rows] and k in room[inner]; room[memory] is for what lies between."""
     units = p[UNITS]
     if units == 0.0 or lanes == 1:
         for i in range(lanes):
-            seconds_N[i] = gemm_seconds(rows_N[i], n, inner_N[i], batch, p)
+            room[seconds, i] = gemm_seconds(room[rows, i], n, room[inner, i], batch, p)
         return
+    rows_N, inner_N, memory_N, seconds_N = room[rows], room[inner], room[memory], room[seconds]
     byte, resident, read, write = p[BYTE], p[RESIDENT], p[INPUT], p[OUTPUT]
     cache_byte = p[UNIT_BYTE] / units
     fewest = rows_N[0]
@@ -79,8 +80,8 @@ def gemm_lanes(rows_N: Any, n: Any, inner_N: Any, batch: Any, p: Any, lanes: int
                 part = 1.0 / max(1.0, splits)
                 matrix, cache = part * (k * area_k * both), x * (k * edge_k * edges)
                 longer = max(matrix, max(cache, memory))
-                seconds = longer + overlap * (matrix + cache + memory - longer) + tile_s + part * (k * step_k) + split_s + splits * rows_N[i] * partial_s
-                seconds_N[i] = min(seconds_N[i], seconds if x <= 0.5 and most > 1.0 else np.inf)
+                split = longer + overlap * (matrix + cache + memory - longer) + tile_s + part * (k * step_k) + split_s + splits * rows_N[i] * partial_s
+                seconds_N[i] = min(seconds_N[i], split if x <= 0.5 and most > 1.0 else np.inf)
     launch = p[LAUNCH]
     for i in range(lanes):
         seconds_N[i] += launch

@@ -70,15 +70,16 @@ def outermost(counts_T: Any) -> Any:
     return at
 
 
-def add(record_N: Any, factor: Any, seconds_N: Any, lanes: int) -> None:
+def add(into_RN: Any, row: int, factor: Any, from_RN: Any, other: int, lanes: int) -> None:
+    """Rows are named, not handed over: a view of one costs more than the sum of a lane."""
     for i in range(lanes):
-        record_N[i] += factor * seconds_N[i]
+        into_RN[row, i] += factor * from_RN[other, i]
 
 
-def moved(kind: Any, factor: Any, size_N: Any, counts_T: Any, links: Any, lanes: int, seconds_N: Any) -> None:
-    """Seconds of a collective of factor · size bytes in every lane."""
+def moved(kind: Any, factor: Any, from_RN: Any, other: int, counts_T: Any, links: Any, lanes: int, into_RN: Any, row: int) -> None:
+    """Seconds of a collective of factor · (samples of a row) bytes in every lane."""
     for i in range(lanes):
-        seconds_N[i] = tiers_seconds(kind, factor * size_N[i], counts_T, links)
+        into_RN[row, i] = tiers_seconds(kind, factor * from_RN[other, i], counts_T, links)
 
 
 def expert_seconds(n: Any, k: Any, experts: Any, row: Any, training: Any, trained: Any, reached: Any, lanes: int, room: Any) -> None:
@@ -124,29 +125,29 @@ def products_seconds(
         else:
             for i in range(lanes):
                 room[CONSTANT, i] = k
-            gemm_lanes(room[ROWS], n, room[CONSTANT], 1.0, row, lanes, room[MEMORY], room[AHEAD])
+            gemm_lanes(room, ROWS, n, CONSTANT, 1.0, row, lanes, MEMORY, AHEAD)
             if reached > 0.0:
                 if n != k:
                     for i in range(lanes):
                         room[CONSTANT, i] = n
-                    gemm_lanes(room[ROWS], k, room[CONSTANT], 1.0, row, lanes, room[MEMORY], room[BEHIND])
+                    gemm_lanes(room, ROWS, k, CONSTANT, 1.0, row, lanes, MEMORY, BEHIND)
                 if trained > 0.0:
                     # The gradient is added to an fp32 one: so many bytes more, as little hidden as the product's own.
                     for i in range(lanes):
                         room[CONSTANT, i] = n
-                    gemm_lanes(room[CONSTANT], k, room[ROWS], 1.0, row, lanes, room[MEMORY], room[OF_WEIGHTS])
+                    gemm_lanes(room, CONSTANT, k, ROWS, 1.0, row, lanes, MEMORY, OF_WEIGHTS)
                     added = n * k * training[T_ACCUMULATE] * row[OVERLAP] * training[T_BYTE]
                     for i in range(lanes):
                         room[OF_WEIGHTS, i] = room[OF_WEIGHTS, i] * factor + added
-        add(record[GEMM], count * factor, room[AHEAD], lanes)
+        add(record, GEMM, count * factor, room, AHEAD, lanes)
         kernels += count
         if reached > 0.0:
-            add(record[BACK + GEMM], count * factor, room[AHEAD if n == k else BEHIND], lanes)
+            add(record, BACK + GEMM, count * factor, room, AHEAD if n == k else BEHIND, lanes)
             if trained > 0.0:
-                add(record[BACK + GEMM], count, room[OF_WEIGHTS], lanes)
-                add(record[WGRAD], count, room[OF_WEIGHTS], lanes)
+                add(record, BACK + GEMM, count, room, OF_WEIGHTS, lanes)
+                add(record, WGRAD, count, room, OF_WEIGHTS, lanes)
                 if split == COLUMN:
-                    add(room[HIDING], count, room[OF_WEIGHTS], lanes)
+                    add(room, HIDING, count, room, OF_WEIGHTS, lanes)
         if lora > 0.0:
             for i in range(lanes):
                 m = room[ROWS, i]
@@ -182,7 +183,7 @@ def ring_seconds(block: Any, level: Any, reaches: Any, links: Any, reached: Any,
     """Context parallelism: keys and values go round a ring while queries stay. room[BEHIND]: seconds of attention's backward core."""
     tp, cp = level[L_TP], level[L_CP]
     size = block[B_KEYS] / cp * max(1.0, block[B_KV] / tp) * (block[B_DIM] + block[B_VALUE]) * block[B_NUMBER]
-    moved(SEND, size, room[SAMPLES], reaches[int(level[L_CP_AT])], links, lanes, room[AHEAD])
+    moved(SEND, size, room, SAMPLES, reaches[int(level[L_CP_AT])], links, lanes, room, AHEAD)
     for i in range(lanes):
         ring = (cp - 1.0) * room[AHEAD, i]
         record[SENT, i] += ring
@@ -207,7 +208,7 @@ def item_seconds(
     for i in range(lanes):
         room[SAMPLES, i] = samples_N[i] * level[L_SAMPLES]
         room[HERE, i] = room[SAMPLES, i] / cp
-    here_N, number = room[HERE], block[B_NUMBER]
+    number = block[B_NUMBER]
     kernels = products_seconds(block, level, products, row, training, sequence, lora, trained, reached, lanes, record, room)
     launched, launched_back = kernels + block[B_KERNELS], 0.0
     if block[B_HEADS] > 0.0:
@@ -223,10 +224,10 @@ def item_seconds(
         if cp > 1.0:
             ring_seconds(block, level, reaches, links, reached, lanes, record, room)
     outside = tp if sequence > 0.0 else 1.0
-    add(record[ELEMENT], (block[B_CUT_F] / tp + block[B_WHOLE_F] / outside) * byte_s, here_N, lanes)
+    add(record, ELEMENT, (block[B_CUT_F] / tp + block[B_WHOLE_F] / outside) * byte_s, room, HERE, lanes)
     if reached > 0.0:
-        add(record[BACK + ELEMENT], (block[B_CUT_B] / tp + block[B_WHOLE_B] / outside) * byte_s, here_N, lanes)
-        add(record[KEPT], block[B_KEPT_CUT] / tp + block[B_KEPT_WHOLE] / outside, here_N, lanes)
+        add(record, BACK + ELEMENT, (block[B_CUT_B] / tp + block[B_WHOLE_B] / outside) * byte_s, room, HERE, lanes)
+        add(record, KEPT, block[B_KEPT_CUT] / tp + block[B_KEPT_WHOLE] / outside, room, HERE, lanes)
         launched_back += 2.0 * kernels + 1.7 * block[B_KERNELS]
     if block[B_ROWS] > 0.0:
         lookup_seconds(block, level, reaches, links, training, trained, lanes, record, room)
@@ -237,11 +238,11 @@ def item_seconds(
         tensor_seconds(block, level, reaches, links, tax, reached, sequence, lanes, record, room)
         collectives = block[B_SUMS_F]
     if ep > 1.0 and block[B_ROUTED] > 0.0:
-        moved(ALL_TO_ALL, block[B_ROUTED] * number / outside * training[T_EXPERT], here_N, reaches[int(level[L_EP_AT])], links, lanes, room[AHEAD])
+        moved(ALL_TO_ALL, block[B_ROUTED] * number / outside * training[T_EXPERT], room, HERE, reaches[int(level[L_EP_AT])], links, lanes, room, AHEAD)
         for back in (0, BACK):
             if back == 0 or reached > 0.0:
-                add(record[back + A2A], 2.0, room[AHEAD], lanes)
-                add(record[back + WAITS], 2.0, room[AHEAD], lanes)
+                add(record, back + A2A, 2.0, room, AHEAD, lanes)
+                add(record, back + WAITS, 2.0, room, AHEAD, lanes)
         collectives += 2.0
     for i in range(lanes):
         record[HOST, i] = launched * training[T_KERNEL] + collectives * training[T_COLLECTIVE]
@@ -254,15 +255,15 @@ def tensor_seconds(block: Any, level: Any, reaches: Any, links: Any, tax: Any, r
     size, counts = block[B_WIDTH] * block[B_NUMBER], reaches[int(level[L_TP_AT])]
     forward, backward = block[B_SUMS_F], block[B_SUMS_B]
     if sequence > 0.0:
-        moved(ALL_GATHER, size, room[HERE], counts, links, lanes, room[AHEAD])
-        moved(REDUCE_SCATTER, size, room[HERE], counts, links, lanes, room[BEHIND])
-        add(record[AG], forward, room[AHEAD], lanes)
-        add(record[RS], forward, room[BEHIND], lanes)
+        moved(ALL_GATHER, size, room, HERE, counts, links, lanes, room, AHEAD)
+        moved(REDUCE_SCATTER, size, room, HERE, counts, links, lanes, room, BEHIND)
+        add(record, AG, forward, room, AHEAD, lanes)
+        add(record, RS, forward, room, BEHIND, lanes)
     else:
-        moved(ALL_REDUCE, size, room[HERE], counts, links, lanes, room[AHEAD])
+        moved(ALL_REDUCE, size, room, HERE, counts, links, lanes, room, AHEAD)
         for i in range(lanes):
             room[BEHIND, i] = 0.0
-        add(record[AR], forward, room[AHEAD], lanes)
+        add(record, AR, forward, room, AHEAD, lanes)
     for i in range(lanes):
         one = room[AHEAD, i] + room[BEHIND, i]
         record[WAITS, i] += one * forward
@@ -318,33 +319,33 @@ def sharded_seconds(
 
 def lookup_seconds(block: Any, level: Any, reaches: Any, links: Any, training: Any, trained: Any, lanes: int, record: Any, room: Any) -> None:
     """Rows fetched; pooled tables hand their sums over, and update the rows they fetched. room[SAMPLES]: those of one device before exchanging."""
-    byte_s, tables, samples_N = training[T_BYTE], level[L_TABLES], room[SAMPLES]
+    byte_s, tables = training[T_BYTE], level[L_TABLES]
     cut = level[L_TP] if tables <= 1.0 else 1.0
     row_bytes = block[B_ROW]
     sectors = -(-row_bytes // training[T_SECTOR]) * training[T_SECTOR]
     rows = block[B_ROWS] / cut * (training[T_TABLE] if tables > 1.0 else 1.0)  # a group of `tables` ranks looks up its samples with 1/tables of rows
     handed = block[B_HANDED] * block[B_NUMBER]
-    add(record[EMBEDDED], (rows * sectors + handed) * byte_s, samples_N, lanes)
+    add(record, EMBEDDED, (rows * sectors + handed) * byte_s, room, SAMPLES, lanes)
     if trained > 0.0:
         update = rows * (2.0 * sectors + (8.0 if block[B_POOLED] > 0.0 else 0.0))
-        add(record[BACK + EMBEDDED], (update + handed) * byte_s, samples_N, lanes)
+        add(record, BACK + EMBEDDED, (update + handed) * byte_s, room, SAMPLES, lanes)
     if tables > 1.0:
         counts = reaches[int(level[L_TABLES_AT])]
         size = handed * training[T_TABLE]
         row_wise = level[L_ROW_WISE] > 0.0
         if row_wise:
-            moved(REDUCE_SCATTER, size * tables, samples_N, counts, links, lanes, record[EXCHANGE])
+            moved(REDUCE_SCATTER, size * tables, room, SAMPLES, counts, links, lanes, record, EXCHANGE)
         else:
-            moved(ALL_TO_ALL, size, samples_N, counts, links, lanes, record[EXCHANGE])
+            moved(ALL_TO_ALL, size, room, SAMPLES, counts, links, lanes, record, EXCHANGE)
         for i in range(lanes):
             record[EXCHANGE_ON, i], record[EXCHANGE_KIND, i] = outermost(counts), 1.0 if row_wise else 0.0
         if level[L_SPREAD] > 1.0:
-            moved(ALL_GATHER, size * level[L_SPREAD], samples_N, reaches[int(level[L_SPREAD_AT])], links, lanes, room[AHEAD])
-            add(record[EXCHANGE], 1.0, room[AHEAD], lanes)
+            moved(ALL_GATHER, size * level[L_SPREAD], room, SAMPLES, reaches[int(level[L_SPREAD_AT])], links, lanes, room, AHEAD)
+            add(record, EXCHANGE, 1.0, room, AHEAD, lanes)
     elif trained > 0.0 and block[B_POOLED] > 0.0 and level[L_DP] > 1.0:
         counts = reaches[int(level[L_DP_AT])]
         for i in range(lanes):
-            touched = min(samples_N[i] * rows * row_bytes, block[B_WEIGHTS] * block[B_WEIGHT])
+            touched = min(room[SAMPLES, i] * rows * row_bytes, block[B_WEIGHTS] * block[B_WEIGHT])
             record[REDUCE, i] += tiers_seconds(ALL_GATHER, touched * level[L_DP], counts, links)
             record[REDUCE_ON, i] = outermost(counts)
 
