@@ -42,11 +42,12 @@ def evaluate_physical_many(configurations: Configurations) -> Evaluations:
     answers = answers_of(encoded, configurations.batch_C.astype(np.float64))
     verdict = answers[:, ANSWER["valid"]].copy()
     valid = verdict > 0
-    answers[~valid] = np.nan
+    wrong = np.flatnonzero(~valid)
+    answers[wrong] = np.nan
     column = {name: answers[:, place] for name, place in ANSWER.items()}
-    moves = sum((column[name] for name in MOVES), np.zeros(len(answers)))
+    moves = answers @ np.array([float(name in MOVES) for name in ANSWER])
     reasons: dict[int, str] = {}
-    for at in np.flatnonzero(~valid)[:: max(1, int((~valid).sum()) // 1000)]:
+    for at in wrong[:: max(1, len(wrong) // 1000)]:
         said = encoded.reasons[encoded.laid_C[at]] if verdict[at] == 0 else WHY[int(verdict[at])]
         reasons.setdefault(int(configurations.plan_C[at]), said)
     capacity_S = np.array([system.device.memory_bytes for system in configurations.systems])
