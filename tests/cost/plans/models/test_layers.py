@@ -32,6 +32,10 @@ def test_peer_sizes_and_operator_table_give_the_same_layers(shape: Transformer) 
     assert [(s.role, s.repeat, [b.layer_class for b in s.blocks]) for s in read.segments] == [
         (s.role, s.repeat, [b.layer_class for b in s.blocks]) for s in made.segments
     ]
+    assert [block.width for segment in read.segments for block in segment.blocks] == [block.width for segment in made.segments for block in segment.blocks]
+    head, read_head = made.segments[-1].blocks[0], read.segments[-1].blocks[0]
+    assert (read_head.kept_bytes, read_head.kept_scores_bytes) == (head.kept_bytes, head.kept_scores_bytes)
+    assert read_head.kept_whole_bytes == pytest.approx(head.kept_whole_bytes, rel=0.01)
     for ours, theirs in zip(made.segments[1].blocks, read.segments[1].blocks, strict=True):
         assert theirs.kept_bytes == pytest.approx(ours.kept_bytes, rel=0.02), ours.name
         assert theirs.kept_whole_bytes == pytest.approx(ours.kept_whole_bytes, rel=0.15), ours.name
@@ -49,6 +53,13 @@ def test_property_no_weight_and_no_product_is_lost(name: str) -> None:
     weights = table.storages[table.storages["role"] == Role.WEIGHT]
     stored = sum(int(row["bytes"]) / {"fp32": 4, "bf16": 2, "fp16": 2}[table.formats[int(row["format"])]] for row in weights)
     assert layers.weights == pytest.approx(stored, rel=1e-6)
+
+
+def test_formula_narrow_models_keep_their_feed_forward_layers() -> None:
+    """Gemma 3 270M: 256 is as frequent an output (keys, values) as 640, but no product leaves from it."""
+    body = [segment for segment in layers_of(load("gemma3-270m", phase="training", seq=512)).segments if segment.role == "body"]
+    assert {tuple(block.layer_class for block in segment.blocks) for segment in body} == {("attention", "ffn")}
+    assert [product.split for product in body[0].blocks[1].products] == ["column", "column", "row"]
 
 
 def test_formula_kept_bytes_are_34_sbh() -> None:

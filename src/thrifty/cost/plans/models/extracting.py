@@ -173,15 +173,19 @@ class _Reader:
         kept, kept_whole = self._kept(rows, products, core)
         layer_class = self._class(role, core, experts, products, lookup)
         last = products[-1] if products else None
+        scores = 2 * self.number_bytes * core.heads * core.queries * core.keys if core else 0.0
+        if role == "head" and last and last.n > last.k:  # scores of a vocabulary: 16 bits of each with a fused cross-entropy, as many again without
+            scores = last.rows * last.n * last.count * self.number_bytes
+            kept += scores
         if last:
-            width = round(last.rows * last.n * last.count / (active if last.expert else 1))
+            narrow = min(last.n, last.k) if role == "head" else last.n  # scores of a vocabulary stay where they are: what crosses devices is what enters
+            width = round(last.rows * narrow * last.count / (active if last.expert else 1))
         else:
             width = self._handed_on(rows, lookup) if lookup else self._written(rows)
         return Block(
             name="head" if role == "head" else layer_class, layer_class=layer_class, products=tuple(products), core=core, lookup=lookup, weights=weights,
             expert_weights=expert_weights, experts=experts, active_experts=active, width=width, streamed=cut, streamed_whole=whole, kernels=kernels,
-            kept_bytes=kept, kept_whole_bytes=kept_whole,
-            kept_scores_bytes=2 * self.number_bytes * core.heads * core.queries * core.keys if core else 0.0,
+            kept_bytes=kept, kept_whole_bytes=kept_whole, kept_scores_bytes=scores,
         )  # fmt: skip
 
     def _take(self, row: int) -> int:
