@@ -62,6 +62,19 @@ def test_formula_work_of_training() -> None:
     assert work_flops(layers, full, Task(kind="inference")) == pytest.approx(layers.flops)
 
 
+def test_formula_frozen_weights_need_no_gradient() -> None:
+    """Low-rank matrices: every product but one for its weights, attention in full. The last layer alone: the first costs a forward pass."""
+    layers = Transformer(name="g", layers=2, hidden=64, heads=4, seq=128, ffn=256, vocab=100).to_layers()
+    core = sum(2 * block.core.flops for block in layers.segments[1].blocks if block.core)
+    head = layers.segments[-1].blocks[0].flops
+    plain, full = Plan.parse("dense=ddp"), Plan.parse("dense=ddp;recompute=full")
+    assert work_flops(layers, plain, Task(kind="finetune", lora_rank=4)) == pytest.approx(2 * layers.flops + core)
+    late = Task(kind="finetune", frozen=frozenset({"embedding"}), trained_layers=1)
+    one = (layers.flops - head) / 2
+    assert work_flops(layers, plain, late) == pytest.approx(one + 3 * one + 3 * head)
+    assert work_flops(layers, full, late) == pytest.approx(one + 4 * one + 4 * head)
+
+
 def test_property_energy_lies_between_idle_and_tdp() -> None:
     work, system = layers_named("dlrm-a"), load_system("zionex")
     found = evaluate_many(Configurations.product([work], [system], PLANS, [65536]), "physical")

@@ -98,7 +98,8 @@ def costs_of(found: Evaluations, site: Site) -> Costs:
     time_s = found.iteration_s_C
     rates = [Rates.of(system, site, layers.format) for system in asked.systems for layers in asked.workloads]
     pair_C = asked.system_C.astype(np.int64) * len(asked.workloads) + asked.workload_C
-    flops_WP = np.array([[work_flops(layers, plan, asked.task) for plan in asked.plans] for layers in asked.workloads])
+    work_W = [WorkFlops.of(layers, asked.task) for layers in asked.workloads]
+    flops_WP = np.array([[work.under(plan) for plan in asked.plans] for work in work_W])
     flops_C = np.asarray(flops_WP[asked.workload_C, asked.plan_C] * asked.batch_C, dtype=np.float64)
     bandwidth_C = np.array([system.device.bandwidth_bytes_per_s * system.devices for system in asked.systems])[asked.system_C]
     moved_C = sum((found.compute_s[name] for name in _STREAMING if name in found.compute_s), np.zeros(len(time_s))) * bandwidth_C
@@ -122,15 +123,38 @@ def _moved(compute_s: Mapping[str, float], system: System) -> float:
 
 
 def work_flops(layers: Layers, plan: Plan, task: Task) -> float:
-    """FLOPs of all products for one sample: forward, two backward in training, and one more of what is run again."""
-    forward = layers.flops
-    if not task.trains:
-        return forward
-    again = {"none": 0.0, "selective": 0.0, "full": 1.0}[plan.recompute] * forward
-    if plan.recompute == "selective":
-        again = sum(s.repeat * block.core.flops for s in layers.segments for block in s.blocks if block.core is not None)
-    backward = 2.0 if not task.lora_rank else 1.0
-    return forward * (1.0 + backward) + again
+    """FLOPs of all products for one sample: forward; in training one more for each gradient that is needed, and one of what is run again."""
+    return WorkFlops.of(layers, task).under(plan)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkFlops:
+    """FLOPs of one sample: forward and backward passes, and of what recomputation would run again (attention's cores, or all that the backward pass meets).
+
+    A product costs one more for its inputs' gradient where something up to it is trained, and one for its weights' where they are; attention has no
+    weights, but two inputs a product.
+    """
+
+    passes: float
+    cores: float
+    met: float
+
+    @classmethod
+    def of(cls, layers: Layers, task: Task) -> WorkFlops:
+        from thrifty.cost.plans.physical.memory_states import pieces_of
+
+        forward, backward, cores, met = layers.flops, 0.0, 0.0, 0.0
+        for piece in pieces_of(layers, task) if task.trains else ():
+            for block, trained, reached in zip(piece.blocks, piece.trained, piece.reached, strict=True):
+                core = piece.count * (block.core.flops if block.core else 0.0) * reached
+                backward += piece.count * block.flops_of_weights * (trained + reached) + 2.0 * core
+                met += piece.count * block.flops * reached
+                cores += core
+        return cls(passes=forward + backward, cores=cores, met=met)
+
+    def under(self, plan: Plan) -> float:
+        """With what `plan` runs again."""
+        return self.passes + {"none": 0.0, "selective": self.cores, "full": self.met}[plan.recompute]
 
 
 def refuse_unpriced(costs: Costs, what: str, system: System) -> None:
