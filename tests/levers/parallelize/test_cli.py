@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 from thrifty import hardware
 from thrifty.cli import main
+from thrifty.cost.plans.plan import STRATEGIES
+from thrifty.cost.plans.tasks import PARTS
 from thrifty.errors import ThriftyError
 from thrifty.levers.parallelize.cli import app
 from thrifty.timeline import read_chrome_trace
@@ -87,6 +89,22 @@ def test_formula_people_get_a_page_and_words(command: str, tmp_path: Path) -> No
     said = run(command, *PUBLISHED, *plan, "--out", str(tmp_path / "page.html"))
     assert "dlrm-a" in said
     assert "</html>" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_formula_a_page_says_the_whole_command(tmp_path: Path) -> None:
+    words = ("evaluate", "gpt2", "--on", "dgx-a100", "--batch", "8", "--plan", "dense=ddp;micro=1", "--task", "finetune", "--train-layers", "0")
+    run(*words, "--site", "france", "--out", str(tmp_path / "page.html"))
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "thrifty parallelize evaluate gpt2 --on dgx-a100 --task finetune --train-layers 0 --plan" in page
+    assert "--site france" in page
+
+
+def test_formula_help_lists_the_words_that_errors_send_to_it_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "2000")
+    said = run("evaluate", "--help")
+    for word in (*STRATEGIES, *PARTS, "schedule=1f1b|gpipe|interleaved|zero-bubble", "micro=N"):
+        assert word in said
+    assert said.count("[default: ") == len([line for line in said.splitlines() if "[default: " in line])
 
 
 BAD = {

@@ -171,3 +171,5 @@ _OPTIONS: Final[Mapping[str, tuple[str, Any]]] = {
     "micro": ("micro_batch", int), "interleave": ("interleave", int), "schedule": ("schedule", get_args(Schedule)),
     "recompute": ("recompute", get_args(Recompute)), "sequence": ("sequence", _SWITCH), "offload": ("offload", get_args(Offload)), "fused": ("fused", _SWITCH),
 }  # fmt: skip
+OPTIONS: Final[Mapping[str, str]] = {key: "N" if words is int else "|".join(words) for key, (_, words) in _OPTIONS.items()}
+"""What a plan may say besides levels, and with which words."""

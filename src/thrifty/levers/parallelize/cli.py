@@ -29,7 +29,8 @@ def evaluate(
     workload: o.Name, on: o.On = "zionex", devices: o.Devices = 0, task: o.TaskName = "pretrain", plan: o.PlanText = o.DENSE, batch: o.Batch = 0,
     mode: o.Mode = "physical", seq: o.Seq = 0, number_format: o.Format = None, site: o.Where = "world", freeze: o.Freeze = None,
     train_layers: o.Trained = -1, lora_rank: o.Lora = 0, base_format: o.Base = "", phase: o.Phase = "prefill", context: o.Context = 0,
-    samples: o.Samples = 0.0, spread: Annotated[int, typer.Option("--spread", metavar="N", help="Also draw N iterations of varying length: p50, p95.")] = 0,
+    samples: o.Samples = 0.0,
+    spread: Annotated[int, typer.Option("--spread", show_default=False, metavar="N", help="Also draw N iterations of varying length: p50, p95.")] = 0,
     trace: Annotated[Path | None, typer.Option("--trace", metavar="FILE", help="Write the schedule as a Chrome/Perfetto trace.")] = None,
     must_fit: Annotated[bool, typer.Option("--must-fit", help="Refuse a plan that does not fit.")] = False, out: o.Out = None, as_json: o.Json = False,
 ) -> None:  # fmt: skip
@@ -45,7 +46,10 @@ def evaluate(
         raise NoRoom(answer.shortfall)
     if trace is not None:
         write_trace(question, words, trace)
-    command = o.said("evaluate", workload, on=on, devices=devices, task=task if task != "pretrain" else "", plan=plan, batch=batch, mode=mode, seq=seq)
+    command = o.said(
+        "evaluate", workload, on=on, devices=devices, **o.asked_for(task, freeze, train_layers, lora_rank, base_format, phase, context), plan=plan,
+        batch=batch, mode=mode, seq=seq, format=number_format, site="" if site == "world" else site, samples=samples, spread=spread,
+    )  # fmt: skip
     _give(lambda: answer_page(answer, command=command, generated=_now()), answer.to_dict(), out, as_json)
 
 
@@ -56,14 +60,14 @@ def search(
     top: Annotated[int, typer.Option(metavar="K", help="Plans to show.")] = 5, task: o.TaskName = "pretrain", mode: o.Mode = "physical", seq: o.Seq = 0,
     number_format: o.Format = None, site: o.Where = "world", freeze: o.Freeze = None, train_layers: o.Trained = -1, lora_rank: o.Lora = 0,
     base_format: o.Base = "", phase: o.Phase = "prefill", context: o.Context = 0, samples: o.Samples = 0.0,
-    deadline_hours: Annotated[float, typer.Option(metavar="H", help="The job of --samples must be done by then.")] = 0.0,
-    power_kw: Annotated[float, typer.Option(metavar="KW", help="Most that devices and hosts may draw.")] = 0.0,
+    deadline_hours: Annotated[float, typer.Option(show_default=False, metavar="H", help="The job of --samples must be done by then.")] = 0.0,
+    power_kw: Annotated[float, typer.Option(show_default=False, metavar="KW", help="Most that devices and hosts may draw.")] = 0.0,
     offload: Annotated[bool, typer.Option("--offload", help="Also try optimizer states and activations in the host's memory.")] = False,
     contexts: Annotated[str, typer.Option("--cp", metavar="A,B,..", help="Degrees of context parallelism to try.")] = "1",
     new_tokens: Annotated[int, typer.Option(metavar="N", help="--phase disaggregated: tokens written for a request.")] = 256,
-    ttft_ms: Annotated[float, typer.Option(metavar="MS", help="--phase disaggregated: most for the first token.")] = 0.0,
-    tpot_ms: Annotated[float, typer.Option(metavar="MS", help="--phase disaggregated: most for each later token.")] = 0.0, out: o.Out = None,
-    as_json: o.Json = False,
+    ttft_ms: Annotated[float, typer.Option(show_default=False, metavar="MS", help="--phase disaggregated: most for the first token.")] = 0.0,
+    tpot_ms: Annotated[float, typer.Option(show_default=False, metavar="MS", help="--phase disaggregated: most for each later token.")] = 0.0,
+    out: o.Out = None, as_json: o.Json = False,
 ) -> None:  # fmt: skip
     """The best plans, every plan of the space evaluated."""
     from thrifty.levers.parallelize.asking.searching import Limits, search
@@ -102,7 +106,11 @@ def search(
     space = Space(published=mode == "compat", offload=offloads, context=_degrees(contexts))  # type: ignore[arg-type]
     with showing() as progress:
         found = search(question, objective=objective, space=space, limits=limits, top=top, progress=progress)
-    command = o.said("search", workload, on=on, devices=devices, batch=batch, objective=objective, top=top, mode=mode, seq=seq)
+    command = o.said(
+        "search", workload, on=on, devices=devices, batch=batch, objective=objective, top=top, mode=mode, seq=seq, format=number_format,
+        **o.asked_for(task, freeze, train_layers, lora_rank, base_format, phase, context), site="" if site == "world" else site, samples=samples,
+        deadline_hours=deadline_hours, power_kw=power_kw, offload=offload, cp="" if contexts == "1" else contexts,
+    )  # fmt: skip
     _give(lambda: search_page(question, found, command=command, generated=_now()), found.to_dict(), out, as_json)
 
 
@@ -120,7 +128,8 @@ def sweep(
     question = o.question_of(workload, on, devices=devices, batch=batch, task=o.task_of(task), mode=mode, seq=seq)
     words = o.read_plans([plan])[0] if plan else search(question, top=1).best[0].plan
     found = sweep_hardware(question, words, _numbers(factors))
-    command = o.said("sweep", workload, on=on, devices=devices, plan=str(words), batch=batch, mode=mode, seq=seq, factors=factors)
+    usual = task if task != "pretrain" else ""
+    command = o.said("sweep", workload, on=on, devices=devices, task=usual, plan=str(words), batch=batch, mode=mode, seq=seq, factors=factors)
     said = {"workload": question.layers.name, "on": question.system.name, "mode": mode, "plan": str(words), **found.to_dict()}
     _give(lambda: sweep_page(question, words, found, command=command, generated=_now()), said, out, as_json)
 
@@ -137,7 +146,11 @@ def compare(
 
     questions = [(system, o.question_of(workload, system, devices=devices, batch=batch, task=o.task_of(task), mode=mode, seq=seq, site=site)) for system in on]
     sides = side_by_side(questions, o.read_plans(plan), samples=samples)
-    command = o.said("compare", workload, on=on, devices=devices, plan=plan, batch=batch, mode=mode, seq=seq, samples=samples)
+    place = "" if site == "world" else site
+    command = o.said(
+        "compare", workload, on=on, devices=devices, task=task if task != "pretrain" else "", plan=plan, batch=batch, mode=mode, seq=seq, site=place,
+        samples=samples,
+    )  # fmt: skip
     said = {"workload": questions[0][1].layers.name, "mode": mode, "sides": [side.to_dict() for side in sides]}
     _give(lambda: compare_page(questions[0][1], sides, command=command, generated=_now()), said, out, as_json)
 
@@ -157,7 +170,8 @@ def explain(
     question = o.question_of(workload, on, devices=devices, batch=batch, task=o.task_of(task), mode=mode, seq=seq)
     (words,) = o.read_plans([plan])
     answer, reasons, needed = Answer.of(question, words), why(question, words), reach_speedup(question, words, reach)
-    command = o.said("explain", workload, on=on, devices=devices, plan=plan, batch=batch, mode=mode, seq=seq, reach=reach)
+    usual = task if task != "pretrain" else ""
+    command = o.said("explain", workload, on=on, devices=devices, task=usual, plan=plan, batch=batch, mode=mode, seq=seq, reach=reach)
     said = {**answer.to_dict(), "why": reasons.to_dict(), "reach": {"speedup": reach, "factors": needed}}
     _give(lambda: explain_page(answer, reasons, reach, needed, command=command, generated=_now()), said, out, as_json)
 
