@@ -99,11 +99,11 @@ def test_formula_a_page_says_the_whole_command(tmp_path: Path) -> None:
     assert "--site france" in page
 
 
-def test_formula_help_lists_the_words_that_errors_send_to_it_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "2000")
+def test_formula_help_lists_the_words_that_errors_send_to_it_for() -> None:
     said = run("evaluate", "--help")
+    whole = "".join(said.split())  # however wide the terminal is, and wherever it breaks a line
     for word in (*STRATEGIES, *PARTS, "schedule=1f1b|gpipe|interleaved|zero-bubble", "micro=N"):
-        assert word in said
+        assert word in whole
     assert said.count("[default: ") == len([line for line in said.splitlines() if "[default: " in line])
 
 
