@@ -41,9 +41,8 @@ def answer_page(answer: Answer, *, command: str, generated: str) -> Page:
 def summary(answer: Answer) -> str:
     """The answer in a sentence or two."""
     e = answer.evaluation
-    said = (
-        f"One iteration takes {show(e.iteration_s, 's')}: {_rate(e.throughput_per_s)} samples a second, {e.exposed_s / e.iteration_s:.0%} of it not computing."
-    )
+    waiting = e.exposed_s / e.iteration_s
+    said = f"One iteration takes {show(e.iteration_s, 's')}: {_rate(e.throughput_per_s)} samples a second, {waiting:.0%} of it waiting for communication."
     return said + (f" It fits: {e.memory_bytes / 1e9:.1f} of {e.capacity_bytes / 1e9:.1f} GB." if e.fits else f" It does not fit: {answer.shortfall}")
 
 
