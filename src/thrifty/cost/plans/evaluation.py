@@ -95,7 +95,8 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and names for JSON."""
         return {
-            "mode": self.mode, "workload": self.workload, "system": self.system, "devices": self.devices, "plan": self.plan, "task": self.task,
+            "mode": self.mode, "truth": "modelled",
+            "workload": self.workload, "system": self.system, "devices": self.devices, "plan": self.plan, "task": self.task,
             "batch": self.batch, "iteration_s": self.iteration_s, "compute_s": dict(self.compute_s), "communication_s": dict(self.communication_s),
             "other_s": dict(self.other_s), "exposed_s": self.exposed_s, "overlapped_s": self.overlapped_s, "throughput_per_s": self.throughput_per_s,
             "unit": self.unit, "units_per_s": self.units / self.iteration_s, "memory_bytes": self.memory_bytes, "memory": self.memory.to_dict(),

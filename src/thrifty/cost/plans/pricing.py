@@ -4,8 +4,8 @@
     energy = devices · TDP · t + nodes · host power · t                                                      compat, as published: an upper bound
     carbon = devices · (grams a second of having made them) · t + grams a joule · energy                    money = price an hour · t
 
-FLOPs are those of all products, forward, backward and what is run again; bytes those of weights, tables, element-wise kernels and optimizer. What the
-network itself draws is part of the hosts' power; hosts' own making is left out.
+FLOPs are those of all products, forward, backward and what is run again; bytes those of tables, element-wise kernels and optimizer: what a product moves
+is in its J/FLOP, which was fitted to whole models. What the network itself draws is part of the hosts' power; hosts' own making is left out.
 """
 
 from __future__ import annotations

@@ -78,6 +78,7 @@ def search(
     if top < 1:
         raise BadValue(f"top={top} is below 1. Choose how many plans to show.")
     if phase == "disaggregated":
+        from thrifty.cost.plans.models.naming import LENGTH
         from thrifty.levers.parallelize.asking.serving import disaggregate
         from thrifty.levers.parallelize.pages.choices import serving_page
 
@@ -90,7 +91,7 @@ def search(
         if unknown:
             raise BadValue(f"{unknown[0]} has no meaning for phase=disaggregated, which chooses batches itself and serves the most requests. Leave it out.")
         served = disaggregate(
-            workload, on, devices=devices, seq=seq or 2048, new_tokens=new_tokens, ttft_s=ttft_ms / 1e3 or None, tpot_s=tpot_ms / 1e3 or None,
+            workload, on, devices=devices, seq=seq or LENGTH, new_tokens=new_tokens, ttft_s=ttft_ms / 1e3 or None, tpot_s=tpot_ms / 1e3 or None,
             format=number_format,
         )  # fmt: skip
         words = o.said("search", workload, on=on, devices=devices, task=task, phase=phase, seq=seq, new_tokens=new_tokens, ttft_ms=ttft_ms, tpot_ms=tpot_ms)
@@ -130,7 +131,7 @@ def sweep(
     found = sweep_hardware(question, words, _numbers(factors))
     usual = task if task != "pretrain" else ""
     command = o.said("sweep", workload, on=on, devices=devices, task=usual, plan=str(words), batch=batch, mode=mode, seq=seq, factors=factors)
-    said = {"workload": question.layers.name, "on": question.system.name, "mode": mode, "plan": str(words), **found.to_dict()}
+    said = {"workload": question.layers.name, "on": question.system.name, "mode": mode, "truth": "modelled", "plan": str(words), **found.to_dict()}
     _give(lambda: sweep_page(question, words, found, command=command, generated=_now()), said, out, as_json)
 
 
@@ -151,7 +152,7 @@ def compare(
         "compare", workload, on=on, devices=devices, task=task if task != "pretrain" else "", plan=plan, batch=batch, mode=mode, seq=seq, site=place,
         samples=samples,
     )  # fmt: skip
-    said = {"workload": questions[0][1].layers.name, "mode": mode, "sides": [side.to_dict() for side in sides]}
+    said = {"workload": questions[0][1].layers.name, "mode": mode, "truth": "modelled", "sides": [side.to_dict() for side in sides]}
     _give(lambda: compare_page(questions[0][1], sides, command=command, generated=_now()), said, out, as_json)
 
 

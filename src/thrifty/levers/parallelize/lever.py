@@ -20,6 +20,7 @@ from thrifty.cost.plans.pricing import footprint_of
 from thrifty.cost.plans.tasks import Task
 from thrifty.errors import ThriftyError
 from thrifty.footprint import Footprint
+from thrifty.hardware import load_system, system_names
 from thrifty.hardware.device import Device, System, Tier
 from thrifty.levers.contract import Estimate, Refusal
 
@@ -62,7 +63,8 @@ class Parallelize:
             )  # fmt: skip
             yield Estimate(
                 lever=self.name, change=f"1 → {devices} x {case.device.name}, tensor parallel", before=before, after=after, unit=case.job.unit,
-                command=f"thrifty parallelize evaluate {case.job.name} --on SYSTEM --devices {devices} --task inference --plan dense=tp:{devices}",
+                command=f"thrifty parallelize evaluate {case.job.name} --on {system_with(case.device)} --devices {devices} --batch {batch} --task inference "
+                f"--plan dense=tp:{devices}",
                 caveat="devices joined as by the sheet's link; a full batch at once",
             )  # fmt: skip
 
@@ -80,6 +82,11 @@ class Parallelize:
             cost = footprint_of(found, layers, system, plan, case.site, task=task) * times
             total = cost if total is None else total + cost
         return total if total is not None else "the job has no part"
+
+
+def system_with(device: Device) -> str:
+    """The first system of the catalogue that is made of `device`; where none is, a word for a sheet of one's own."""
+    return next((name for name in system_names() if load_system(name).device.name == device.name), "YOUR-SYSTEM.toml")
 
 
 def node_of(device: Device, devices: int) -> System:

@@ -72,7 +72,8 @@ def evaluate_physical(layers: Layers, system: System, plan: Plan, *, batch: int,
     return Evaluation(
         mode="physical", workload=layers.name, system=system.name, devices=system.devices, plan=str(plan), task=task.kind, batch=batch,
         iteration_s=got["iteration"], compute_s=compute, communication_s=moves, exposed_s=got["exposed"],
-        overlapped_s=max(0.0, sum(moves.values()) - got["exposed"]), unit=layers.unit, units=units_of(layers, task, batch), memory=account(placed),
+        overlapped_s=max(0.0, sum(moves.values()) - got["exposed"]), units=units_of(layers, task, batch),
+        unit="token" if task.kind == "inference" and task.phase == "decode" else layers.unit, memory=account(placed),
         capacity_bytes=system.device.memory_bytes, critical_path=critical_parts(compute, moves, got), other_s=other, notes=notes_of(placed),
     )  # fmt: skip
 

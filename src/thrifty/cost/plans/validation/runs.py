@@ -22,6 +22,7 @@ from typing import Final, Literal
 
 from thrifty.cost.facts import load_facts
 from thrifty.cost.plans.models.layers import Layers
+from thrifty.cost.plans.models.naming import layers_named
 from thrifty.cost.plans.models.shapes import Transformer
 from thrifty.cost.plans.plan import Plan
 from thrifty.cost.plans.validation.b200 import Case
@@ -183,14 +184,8 @@ class TrainingRun:
         return iterations * iteration_s * self.system.devices / 3600
 
 
-LLAMAS: Final[Mapping[str, Transformer]] = {
-    "llama-65b": Transformer(
-        name="llama-65b", layers=80, hidden=8192, heads=64, seq=2048, ffn=22016, vocab=32000, gated=True, biases=False, tied=False,
-    ),
-    "llama-13b": Transformer(
-        name="llama-13b", layers=40, hidden=5120, heads=40, seq=2048, ffn=13824, vocab=32000, gated=True, biases=False, tied=False,
-    ),
-}  # fmt: skip
+LLAMAS: Final = ("llama-65b", "llama-13b")
+"""Workloads of the catalogue whose training GPU-hours are published."""
 
 
 def llama_run(name: str, *, devices: int = 0, recompute: str = "selective") -> TrainingRun:
@@ -199,8 +194,9 @@ def llama_run(name: str, *, devices: int = 0, recompute: str = "selective") -> T
         raise BadValue(f"'{name}' is no published training run here. Known: {', '.join(LLAMAS)}.")
     facts = load_facts("training")
     count = devices or int(facts.get(f"runs.{name}.devices", "count"))
+    layers = layers_named(name, seq=int(facts.get("runs.llama.sequence_tokens", "count")), format="bf16")
     return TrainingRun(
-        name=name, layers=LLAMAS[name].to_layers(), system=_selene(count), plan=_plan(f"dense=fsdp;micro=1;recompute={recompute}"),
-        batch=int(facts.get("runs.llama.batch_tokens", "count")) // LLAMAS[name].seq, tokens=facts.get(f"runs.{name}.tokens", "count"),
+        name=name, layers=layers, system=_selene(count), plan=_plan(f"dense=fsdp;micro=1;recompute={recompute}"),
+        batch=int(facts.get("runs.llama.batch_tokens", "count")) // layers.tokens, tokens=facts.get(f"runs.{name}.tokens", "count"),
         measured_gpu_hours=facts.get(f"runs.{name}.gpu_hours", "count"),
     )  # fmt: skip

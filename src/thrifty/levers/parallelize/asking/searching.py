@@ -83,7 +83,8 @@ class Found:
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "objective": self.objective, "mode": self.mode, "best": [each.to_dict() for each in self.best], "front": [each.to_dict() for each in self.front],
+            "objective": self.objective, "mode": self.mode, "truth": "modelled",
+            "best": [each.to_dict() for each in self.best], "front": [each.to_dict() for each in self.front],
             "baseline": self.baseline.to_dict() if self.baseline else None, "unlimited": self.unlimited.to_dict() if self.unlimited else None,
             "asked": self.asked, "legal": self.legal, "fitting": self.fitting, "exact": True,
         }  # fmt: skip

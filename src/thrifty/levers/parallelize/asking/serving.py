@@ -65,7 +65,7 @@ class Serving:
 
     def to_dict(self) -> dict[str, Any]:
         said = {name: getattr(self, name) for name in ("requests_per_s", "ttft_s", "tpot_s", "transfer_s", "together_per_s", "gain")}
-        return {"mode": "physical", "prefill": self.prefill.to_dict(), "decode": self.decode.to_dict(), **said}
+        return {"mode": "physical", "truth": "modelled", "prefill": self.prefill.to_dict(), "decode": self.decode.to_dict(), **said}
 
 
 @dataclass(frozen=True, slots=True)
