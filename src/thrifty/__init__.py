@@ -16,14 +16,15 @@ from thrifty.version import __version__
 if TYPE_CHECKING:
     from thrifty import campaign, cost, footprint, formats, hardware, measure, report, timeline, workload
     from thrifty.assessment import assess
-    from thrifty.lenses import operators
-    from thrifty.levers import parallelize
+    from thrifty.lenses import carbon, operators
+    from thrifty.levers import parallelize, steward
 
 __all__ = [
     "ThriftyError",  # every error that a user can cause and mend
     "__version__",
     "assess",  # the main job: one case, run, priced, compared, and what would help most
     "campaign",  # many independent tasks, resumable, on one machine or a cluster
+    "carbon",  # who emits what, and when: the lens on carbon
     "cost",  # how much, by a model
     "footprint",  # time, memory, energy, carbon, money and quality in one value
     "formats",  # in which numbers
@@ -32,13 +33,14 @@ __all__ = [
     "operators",  # what dominates: the lens on operators
     "parallelize",  # how to spread training and serving over devices
     "report",  # findings as a page
+    "steward",  # when, where and how long to run, what supply to build
     "timeline",  # when
     "workload",  # what runs
 ]
 
 _FUNCTIONS: Final = {"assess": "thrifty.assessment"}
 """Public functions of the top level and the module in which each lives."""
-_HOMES: Final = {"operators": "thrifty.lenses", "parallelize": "thrifty.levers"}
+_HOMES: Final = {"carbon": "thrifty.lenses", "operators": "thrifty.lenses", "parallelize": "thrifty.levers", "steward": "thrifty.levers"}
 """Lenses and levers, which are reached without saying that they are; every other name is a room."""
 
 

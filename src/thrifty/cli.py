@@ -23,7 +23,9 @@ ROOMS: Final[dict[str, tuple[str, str]]] = {
     "workload": ("thrifty.workload.cli:app", "What runs: list, show and trace workloads."),
     "hardware": ("thrifty.hardware.cli:app", "Where it runs: devices, systems and sites; calibrate this machine."),
     "operators": ("thrifty.lenses.operators.cli:app", "What dominates: operators, attention, sequences and rooflines."),
+    "carbon": ("thrifty.lenses.carbon.cli:app", "Who emits what, and when: embodied and hourly operational carbon, ledgers, attribution, reports."),
     "parallelize": ("thrifty.levers.parallelize.cli:app", "How to spread training and serving over devices: plans evaluated, searched, explained."),
+    "steward": ("thrifty.levers.steward.cli:app", "When, where and how long to run, what supply to build: decisions with certificates."),
     "validate": ("thrifty.measure.cli:validate_app", "Hold the models against reality."),
 }
 """Command -> the typer app behind it, and the line that --help shows without importing it."""

@@ -22,6 +22,7 @@ EXTRAS: Final[dict[str, tuple[str, ...]]] = {
     "kernels": ("numba",),
     "torch": ("torch",),
     "models": ("accelerate", "diffusers", "gguf", "safetensors", "torch", "transformers"),
+    "optimize": ("scipy",),
     "report": ("altair", "jinja2", "vl-convert-python"),
     "scale": ("joblib", "pyarrow"),
     "tables": ("aiconfigurator-core", "pyarrow"),

@@ -40,6 +40,19 @@ DIMENSIONS: Final[dict[str, str]] = {
     "carbon_per_energy": "gCO2e/kilowatt_hour",
     "carbon_per_area": "gCO2e/centimeter**2",
     "carbon_per_capacity": "gCO2e/byte",
+    "carbon_per_mass": "gCO2e/kilogram",
+    "carbon_per_power": "gCO2e/watt",
+    "carbon_per_time": "gCO2e/second",
+    "carbon_per_freight": "gCO2e/(kilogram*kilometer)",
+    "energy_per_mass": "joule/kilogram",
+    "energy_per_capacity_time": "joule/(byte*second)",
+    "power_per_capacity": "watt/byte",
+    "capacity_per_area": "byte/millimeter**2",
+    "count_per_area": "1/millimeter**2",
+    "price_per_carbon": "USD/tCO2e",
+    "volume_per_energy": "litre/kilowatt_hour",
+    "mass": "kilogram",
+    "length": "millimeter",
     "ratio": "dimensionless",
     "count": "dimensionless",
     "year": "dimensionless",
@@ -64,6 +77,7 @@ mebi- = 2**20 = Mi-
 gibi- = 2**30 = Gi-
 tebi- = 2**40 = Ti-
 meter = [length] = m
+litre = 1e-3 * meter ** 3 = L
 second = [time] = s
 gram = [mass] = g
 byte = [information] = B

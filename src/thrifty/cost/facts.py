@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any, Final
 
 from thrifty.errors import BadSheet, BadValue
@@ -59,7 +60,7 @@ def read_facts(name: str, text: str, known_sources: Mapping[str, object]) -> Fac
         raise BadSheet(f"{name}.toml is not TOML: {error}. Mend the file.") from error
     facts: dict[str, Fact] = {}
     texts: dict[str, Any] = {}
-    for path, node in _walk(tree, "", {}):
+    for path, node in stated(tree):
         if not isinstance(node, dict):
             texts[path] = node
             continue
@@ -78,7 +79,8 @@ def read_facts(name: str, text: str, known_sources: Mapping[str, object]) -> Fac
     return Facts(name=name, facts=facts, texts=texts)
 
 
-def _walk(tree: Mapping[str, Any], prefix: str, shared: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def stated(tree: Mapping[str, Any], prefix: str = "", shared: Mapping[str, Any] = MappingProxyType({})) -> Iterator[tuple[str, Any]]:
+    """Every leaf of a parsed sheet with its dotted path: facts with what `shared` tables add, and anything else as it stands."""
     below = {**shared, **tree.get("shared", {})}
     for key, node in tree.items():
         path = f"{prefix}.{key}" if prefix else key
@@ -89,7 +91,7 @@ def _walk(tree: Mapping[str, Any], prefix: str, shared: Mapping[str, Any]) -> It
         elif "value" in node:
             yield path, {**below, **node}
         else:
-            yield from _walk(node, path, below)
+            yield from stated(node, path, below)
 
 
 def _text(name: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thrifty.cost.carbon import factors
+from thrifty.cost.carbon.embodied import public_models as factors
 from thrifty.errors import BadValue
 
 GB = 1e9

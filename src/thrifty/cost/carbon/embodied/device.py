@@ -12,7 +12,7 @@ import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from thrifty.cost.carbon import factors
+from thrifty.cost.carbon.embodied import public_models as factors
 from thrifty.cost.facts import load_facts
 from thrifty.footprint.interval import Interval
 from thrifty.hardware.device import Device

@@ -1,0 +1,7 @@
+"""The commands of this lever: `thrifty steward supply`, `schedule`, `refresh`, `reuse`, `policy`."""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="When, where and how long to run, what supply to build: decisions about carbon with certificates.")
