@@ -4,4 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from thrifty.lenses.carbon.commands.factors import factors
+
 app = typer.Typer(no_args_is_help=True, help="Who emits what, and when: embodied and hourly operational carbon, ledgers, attribution, reports.")
+app.command("factors")(factors)

@@ -85,7 +85,7 @@ class Distribution:
             case "beta":
                 return p[2] + (p[3] - p[2]) * np.asarray(_special().betaincinv(p[0], p[1], u))  # type: ignore[attr-defined]
             case _:
-                return np.asarray(np.quantile(np.array(p), u), dtype=np.float64)
+                return np.asarray(np.quantile(np.array(p), u, method="inverted_cdf"), dtype=np.float64)
 
     def scaled(self, factor: float) -> Distribution:
         """The same distribution of a number `factor` (above 0) times as large: another unit."""

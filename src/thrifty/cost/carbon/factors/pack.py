@@ -44,6 +44,11 @@ class Pack:
     factors: Mapping[str, Factor] = field(repr=False)
     sources: Mapping[str, Source] = field(repr=False)
 
+    @property
+    def sha256(self) -> str:
+        """Hash over every factor's hash: two packs with the same one state the same numbers on the same ground."""
+        return hashlib.sha256("".join(sorted(factor.sha256 for factor in self.factors.values())).encode()).hexdigest()
+
     def factor(self, path: str) -> Factor:
         """Raises UnknownName for a path that no sheet has."""
         found = self.factors.get(path)
