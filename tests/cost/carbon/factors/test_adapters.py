@@ -25,7 +25,7 @@ def test_peer_two_thousand_chips_have_die_and_node() -> None:
     [
         ("A100 SXM4 80 GB", 826, 7), ("nvidia a100-sxm4-80gb", 826, 7), ("NVIDIA GeForce RTX 4090", 609, 5), ("rtx 3090", 628, 8),
         ("Tesla V100 SXM2 16 GB", 815, 12),
-    ],  # fmt: skip
+    ],
 )
 def test_peer_names_in_any_spelling(name: str, area_mm2: float, node_nm: float) -> None:
     found = find_chip(name)
