@@ -26,6 +26,7 @@ class Intensity:
 
     series : gCO2e/kWh; flat: True where one yearly average stands for every step
     signal : what is averaged; estimated: True for one that a model inferred; source: key of a source
+    notes  : what was mended or assumed on the way
     """
 
     boundary: ClassVar[Boundary]
@@ -34,6 +35,7 @@ class Intensity:
     source: str
     flat: bool = False
     estimated: bool = False
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if type(self) is Intensity:

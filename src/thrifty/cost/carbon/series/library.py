@@ -28,6 +28,7 @@ _MISSING: Final = np.iinfo(np.int32).min
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Generation:
     """Hourly electricity of one region by fuel, in MW (MWh of each hour): `by_fuel_FT[f]` is of `fuels[f]`; NaN where the source has a hole.
+    `sites` are the catalogue's sites in the region.
 
     Small negative values (plants at rest that draw power) stay as the source states them.
     """
@@ -40,6 +41,7 @@ class Generation:
     by_fuel_FT: Floats = field(repr=False)
     source: str
     notes: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
 
     def of(self, *fuels: str) -> Series:
         """The sum of some fuels. Raises UnknownName for a fuel that the region does not state."""
@@ -93,6 +95,11 @@ def generation_names() -> tuple[str, ...]:
     return tuple(_entries()["generation"])
 
 
+def region_of(name: str) -> str | None:
+    """The region with hourly generation that `name`, a region or a site of the catalogue, stands for; None where there is none."""
+    return next((region for region, entry in _entries()["generation"].items() if name == region or name in entry["sites"]), None)
+
+
 def weather_names() -> tuple[str, ...]:
     """Places with a typical weather year."""
     return tuple(_entries()["weather"])
@@ -109,7 +116,7 @@ def load_generation(name: str) -> Generation:
     start = datetime.fromtimestamp(int(arrays[f"{name}.start"].astype("datetime64[s]").astype(np.int64)), tz=UTC)
     return Generation(
         name=name, title=entry["title"], zone=entry["zone"], fuels=tuple(str(fuel) for fuel in arrays["fuels"]), start=start,
-        by_fuel_FT=np.ascontiguousarray(table.T), source=entry["source"], notes=tuple(entry.get("notes", ())),
+        by_fuel_FT=np.ascontiguousarray(table.T), source=entry["source"], notes=tuple(entry.get("notes", ())), sites=tuple(entry["sites"]),
     )  # fmt: skip
 
 
