@@ -31,7 +31,7 @@ def test_formula_a_bill_would_place_work_on_the_old_machine() -> None:
     ledger = Ledger.of([*machine("old", 0.0, 500.0), *machine("new", 900.0, 300.0)])
     bill = ledger.by("asset")
     assert min(bill, key=bill.get) == "old"  # type: ignore[arg-type]
-    with pytest.raises(BadValue, match="work is placed by a DecisionLedger, not a BillingLedger"):
+    with pytest.raises(BadValue, match=r"work is placed by a DecisionLedger, not a BillingLedger"):
         least_carbon(BillingLedger(ledger))  # type: ignore[arg-type]
 
 
@@ -40,9 +40,9 @@ def test_formula_a_machine_yet_to_be_bought_counts_with_its_making() -> None:
     decision = DecisionLedger.of(ledger, to_buy=["new"])
     assert decision.ledger.by("asset") == {"old": 500.0, "new": 1200.0}
     assert least_carbon(decision) == "old"
-    with pytest.raises(UnknownName, match="No asset in this ledger named 'newer'"):
+    with pytest.raises(UnknownName, match=r"No asset in this ledger named 'newer'"):
         DecisionLedger.of(ledger, to_buy=["newer"])
-    with pytest.raises(BadValue, match="is spent whatever one decides"):
+    with pytest.raises(BadValue, match=r"is spent whatever one decides"):
         DecisionLedger(ledger, frozenset(["old"]))
 
 
@@ -65,14 +65,14 @@ def test_formula_front_loaded_charges_three_quarters_in_the_first_half() -> None
 
 @pytest.mark.parametrize("life", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_life_that_none_is(life: float) -> None:
-    with pytest.raises(BadValue, match="is not above 0. Give how long the machine serves"):
+    with pytest.raises(BadValue, match=r"is not above 0. Give how long the machine serves"):
         life_share(0.0, 1.0, life)
 
 
 def test_depreciations_that_there_are_not() -> None:
-    with pytest.raises(BadValue, match="'double' is no depreciation. Choose from: linear, front-loaded"):
+    with pytest.raises(BadValue, match=r"'double' is no depreciation. Choose from: linear, front-loaded"):
         life_share(0.0, 1.0, 10.0, "double")
-    with pytest.raises(BadValue, match="an age runs backwards"):
+    with pytest.raises(BadValue, match=r"an age runs backwards"):
         life_share(2.0, 1.0, 10.0)
 
 
@@ -84,9 +84,9 @@ def test_a_seal_names_the_rows_that_were_changed() -> None:
     whole = seal(made(None))
     whole.check(made(None))
     assert len(whole.hashes) == 3
-    with pytest.raises(BadValue, match="rows 1024 to 2047 of the ledger are not those that were sealed"):
+    with pytest.raises(BadValue, match=r"rows 1024 to 2047 of the ledger are not those that were sealed"):
         whole.check(made(1500))
-    with pytest.raises(BadValue, match="the ledger has 10 rows, and 3000 were sealed"):
+    with pytest.raises(BadValue, match=r"the ledger has 10 rows, and 3000 were sealed"):
         whole.check(made(None).taken(np.arange(10)))
     later = Ledger.of([{"asset": "z", "phase": "use", "scope": 1, "carbon_gco2e": 1.0}])
     assert seal(later, whole.head).head != seal(later).head  # what follows depends on what came before

@@ -50,21 +50,21 @@ def test_files_that_are_no_ledger(tmp_path: Path) -> None:
     with pytest.raises(BadValue, match=r"is no file that a ledger is kept in. End its name with .csv, .json, .arrow"):
         write_ledger(Ledger.empty(), tmp_path / "ledger.xlsx")
     (tmp_path / "a.csv").write_text("asset,kg\nx,1\n")
-    with pytest.raises(BadFile, match="has columns asset, kg. A ledger has asset, phase"):
+    with pytest.raises(BadFile, match=r"has columns asset, kg. A ledger has asset, phase"):
         read_ledger(tmp_path / "a.csv")
     (tmp_path / "b.csv").write_text("asset,phase,scope,hour,carbon_gco2e\nx,use,1,2020-01-01T05:00,1\n")
-    with pytest.raises(BadValue, match="'2020-01-01T05:00' does not say that it is UTC"):
+    with pytest.raises(BadValue, match=r"'2020-01-01T05:00' does not say that it is UTC"):
         read_ledger(tmp_path / "b.csv")
     (tmp_path / "c.csv").write_text("asset,phase,scope,carbon_gco2e\nx,use,1,1,7\n")
-    with pytest.raises(BadFile, match="row 0: 5 cells for 4 columns"):
+    with pytest.raises(BadFile, match=r"row 0: 5 cells for 4 columns"):
         read_ledger(tmp_path / "c.csv")
     (tmp_path / "d.json").write_text(json.dumps({"unit": "kgCO2e", "rows": []}))
-    with pytest.raises(BadFile, match="it needs unit 'gCO2e'"):
+    with pytest.raises(BadFile, match=r"it needs unit 'gCO2e'"):
         read_ledger(tmp_path / "d.json")
     (tmp_path / "e.arrow").write_text("nothing")
-    with pytest.raises(BadFile, match="is no Arrow file"):
+    with pytest.raises(BadFile, match=r"is no Arrow file"):
         read_ledger(tmp_path / "e.arrow")
-    with pytest.raises(BadFile, match="no such file"):
+    with pytest.raises(BadFile, match=r"no such file"):
         read_ledger(tmp_path / "none.csv")
 
 

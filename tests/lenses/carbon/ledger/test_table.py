@@ -56,7 +56,7 @@ def test_formula_an_instant_of_any_zone_is_counted_in_its_hour_of_utc() -> None:
 
 def test_rows_cannot_be_changed() -> None:
     ledger = Ledger.of([{**MAKING, "carbon_gco2e": 1.0}])
-    with pytest.raises(ValueError, match="read-only"):
+    with pytest.raises(ValueError, match=r"read-only"):
         ledger.carbon_gco2e_R[0] = 2.0
 
 
@@ -84,20 +84,20 @@ def test_a_row_that_no_ledger_has(row: dict[str, Any], message: str) -> None:
 
 def test_the_same_carbon_twice_is_refused() -> None:
     row = {**RUNNING, "hour": "2020-01-01T05:00Z", "carbon_gco2e": 4.0}
-    with pytest.raises(BadValue, match="asset 'web', phase 'use', scope 2, line 'used' at 2020-01-01T05Z is counted twice"):
+    with pytest.raises(BadValue, match=r"asset 'web', phase 'use', scope 2, line 'used' at 2020-01-01T05Z is counted twice"):
         Ledger.of([row, {**row, "carbon_gco2e": 5.0}])
-    with pytest.raises(BadValue, match="counted twice"):
+    with pytest.raises(BadValue, match=r"counted twice"):
         Ledger.of([row]) + Ledger.of([row])
-    with pytest.raises(BadValue, match="is there by the hour and for the whole period"):
+    with pytest.raises(BadValue, match=r"is there by the hour and for the whole period"):
         Ledger.of([row, {**RUNNING, "carbon_gco2e": 4.0}])
     assert (Ledger.of([row]) + Ledger.of([{**row, "tenant": "search"}, {**row, "method": "market"}])).total_g("location") == 8.0
 
 
 def test_both_ways_of_scope_2_are_never_added() -> None:
     ledger = Ledger.of([{**RUNNING, "carbon_gco2e": 4.0}, {**RUNNING, "method": "market", "carbon_gco2e": 1.0}, {**MAKING, "carbon_gco2e": 10.0}])
-    with pytest.raises(BadValue, match="counts scope 2 both by location and by market; their sum means nothing"):
+    with pytest.raises(BadValue, match=r"counts scope 2 both by location and by market; their sum means nothing"):
         ledger.total_g()
-    with pytest.raises(BadValue, match="Choose one: --method location or market"):
+    with pytest.raises(BadValue, match=r"Choose one: --method location or market"):
         ledger.by("phase")
     assert (ledger.total_g("location"), ledger.total_g("market")) == (14.0, 11.0)
     assert ledger.by("scope", method="market") == {2: 1.0, 3: 10.0}
@@ -105,9 +105,9 @@ def test_both_ways_of_scope_2_are_never_added() -> None:
 
 def test_unknown_words_are_named() -> None:
     ledger = Ledger.of([{**MAKING, "carbon_gco2e": 1.0}])
-    with pytest.raises(UnknownName, match="No asset in this ledger named 'webb'. Did you mean 'web'"):
+    with pytest.raises(UnknownName, match=r"No asset in this ledger named 'webb'. Did you mean 'web'"):
         ledger.select(asset="webb")
-    with pytest.raises(BadValue, match="'colour' is nothing that totals can be told apart by"):
+    with pytest.raises(BadValue, match=r"'colour' is nothing that totals can be told apart by"):
         ledger.by("colour")
 
 
@@ -149,21 +149,21 @@ def test_property_parts_sum_to_the_whole_in_any_order(ledger: Ledger, random: An
 
 def test_moves_that_would_make_or_lose_carbon_are_refused() -> None:
     ledger = Ledger.of([{**MAKING, "carbon_gco2e": 1.0}])
-    with pytest.raises(BadValue, match="tenants take 1.2 of the whole, which is more than there is"):
+    with pytest.raises(BadValue, match=r"tenants take 1.2 of the whole, which is more than there is"):
         divide(ledger, {"a": 0.6, "b": 0.6})
-    with pytest.raises(BadValue, match="carbon cannot be divided among no tenants"):
+    with pytest.raises(BadValue, match=r"carbon cannot be divided among no tenants"):
         divide(ledger, {})
-    with pytest.raises(BadValue, match="the share of 'a' is not between 0 and 1"):
+    with pytest.raises(BadValue, match=r"the share of 'a' is not between 0 and 1"):
         divide(ledger, {"a": -0.1})
-    with pytest.raises(BadValue, match="shares of line 'idle' sum to 0.9"):
+    with pytest.raises(BadValue, match=r"shares of line 'idle' sum to 0.9"):
         charge(ledger, "idle", {"a": 0.9})
-    with pytest.raises(BadValue, match="every weight of an hour is 0"):
+    with pytest.raises(BadValue, match=r"every weight of an hour is 0"):
         spread(ledger, HOURS, np.zeros(6))
-    with pytest.raises(BadValue, match="a weight of an hour is negative or no number"):
+    with pytest.raises(BadValue, match=r"a weight of an hour is negative or no number"):
         spread(ledger, HOURS, [1, 1, 1, 1, 1, math.nan])
-    with pytest.raises(BadValue, match="one or more hours, each once"):
+    with pytest.raises(BadValue, match=r"one or more hours, each once"):
         spread(ledger, [HOURS[0], HOURS[0]])
-    with pytest.raises(BadValue, match="lines of what no tenant takes do not fill it up"):
+    with pytest.raises(BadValue, match=r"lines of what no tenant takes do not fill it up"):
         divide(ledger, {"a": 0.5}, rest={"idle": 0.2, "stranded": 0.2})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
@@ -227,16 +228,21 @@ def _hours(value: Any, rows: int) -> npt.NDArray[np.datetime64]:
 
 
 def _hour(value: Any) -> np.datetime64:
+    """The hour of UTC in which an instant lies; text without a zone is UTC."""
+    moment = value
     if isinstance(value, np.datetime64):
-        return np.datetime64(value, "h")
-    if hasattr(value, "astimezone"):
-        from datetime import UTC
-
-        if value.tzinfo is None:
-            raise BadValue(f"hour {value} names no time zone. Give an instant such as 2020-07-01T05:00Z.")
-        return np.datetime64(value.astimezone(UTC).replace(tzinfo=None), "h")
-    text = str(value).strip()
-    try:
-        return np.datetime64(text.removesuffix("Z").removesuffix("+00:00"), "h")
-    except ValueError:
-        raise BadValue(f"hour '{text}' is no hour of UTC. Write it like 2020-07-01T05:00Z.") from None
+        hour: np.datetime64 = np.array([value]).astype("datetime64[h]")[0]
+        return hour
+    if isinstance(value, str):
+        if value == "NaT":
+            return np.datetime64("NaT", "h")
+        try:
+            moment = datetime.fromisoformat(value.strip())
+        except ValueError:
+            raise BadValue(f"hour '{value}' is no hour of UTC. Write it like 2020-07-01T05:00Z.") from None
+        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    if not isinstance(moment, datetime):
+        raise BadValue(f"hour '{value}' is no hour of UTC. Write it like 2020-07-01T05:00Z.")
+    if moment.tzinfo is None:
+        raise BadValue(f"hour {value} names no time zone. Give an instant such as 2020-07-01T05:00Z.")
+    return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "h")
