@@ -10,6 +10,11 @@ It does not know: masks and design, test, known bad dies that are sold as smalle
 """
 
 from thrifty.cost.carbon.embodied.chiplets.dies import Die, threed_die_g
+from thrifty.cost.carbon.embodied.chiplets.packages import INTEGRATIONS, Package, PackageCarbon, price_package, stacking_factors
+from thrifty.cost.carbon.embodied.chiplets.words import package_of, parse_package, split_outside
 from thrifty.cost.carbon.embodied.chiplets.yields import die_yield, dies_per_wafer, mean_inverse_yield, wafer_area_mm2
 
-__all__ = ["Die", "die_yield", "dies_per_wafer", "mean_inverse_yield", "threed_die_g", "wafer_area_mm2"]
+__all__ = [
+    "INTEGRATIONS", "Die", "Package", "PackageCarbon", "die_yield", "dies_per_wafer", "mean_inverse_yield", "package_of", "parse_package", "price_package",
+    "split_outside", "stacking_factors", "threed_die_g", "wafer_area_mm2",
+]  # fmt: skip
