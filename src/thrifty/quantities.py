@@ -50,6 +50,8 @@ DIMENSIONS: Final[dict[str, str]] = {
     "capacity_per_area": "byte/millimeter**2",
     "count_per_area": "1/millimeter**2",
     "price_per_carbon": "USD/tCO2e",
+    "price_eur_per_carbon": "EUR/tCO2e",
+    "exchange": "USD/EUR",
     "volume_per_energy": "litre/kilowatt_hour",
     "mass": "kilogram",
     "length": "millimeter",
@@ -84,6 +86,7 @@ byte = [information] = B
 FLOP = [work]
 gCO2e = [carbon]
 USD = [money]
+EUR = [euro]
 minute = 60 * second = min
 hour = 60 * minute = h
 day = 24 * hour = d

@@ -5,6 +5,8 @@ from __future__ import annotations
 import typer
 
 from thrifty.levers.steward.commands.refresh import refresh
+from thrifty.levers.steward.commands.schedule import schedule
 
 app = typer.Typer(no_args_is_help=True, help="When, where and how long to run, what supply to build: decisions about carbon with certificates.")
 app.command("refresh")(refresh)
+app.command("schedule")(schedule)

@@ -1,0 +1,1 @@
+"""Devices under power caps: what they still do, who waits, and which caps are best."""

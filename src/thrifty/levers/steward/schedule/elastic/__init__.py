@@ -1,0 +1,1 @@
+"""Jobs that may run on more servers in green hours (CarbonScaler), beside fixed policies."""

@@ -1,0 +1,1 @@
+"""Published set-ups, repeated on grids that ship."""

@@ -1,0 +1,1 @@
+"""Each job's best slots, where jobs don't disturb each other."""
