@@ -1,6 +1,7 @@
 """When: values at equal steps of time, and the carbon intensity of grids as such series.
 
-- `series` is the value: a start with a time zone, a step, numbers, holes that stay holes; `reading` takes it from files; `filling` fills holes where asked;
+- `series` is the value: a start with a time zone, a step, numbers, holes that stay holes; `filling` fills them where asked; `reading` takes series from
+  files and refuses what is wrong by its line, `stamps` turns what stands there into instants;
 - `intensities` keeps apart what must never be mixed: direct and life-cycle, average and marginal;
 - `library` has what ships: generation by fuel of three US regions (EIA-930, 2020), three typical weather years; `grids` makes intensities of them, and
   `marginal` estimates what one more kilowatt-hour would emit.
@@ -20,10 +21,11 @@ from thrifty.cost.carbon.series.library import (
     weather_names,
 )
 from thrifty.cost.carbon.series.marginal import Marginal, marginal_of
+from thrifty.cost.carbon.series.reading import read_mix, read_series
 from thrifty.cost.carbon.series.series import Series, same_steps
 
 __all__ = [
     "CARBON_FREE", "FILLS", "Boundary", "DirectIntensity", "Fill", "Generation", "Intensity", "LifeCycleIntensity", "Marginal", "Series", "Signal",
     "Weather", "carbon_free_share", "filled", "fuel_factors", "generation_names", "intensity_of_generation", "intensity_of_grid", "load_generation",
-    "load_weather", "marginal_of", "region_of", "residual_of", "same_steps", "series_sources", "weather_names",
+    "load_weather", "marginal_of", "read_mix", "read_series", "region_of", "residual_of", "same_steps", "series_sources", "weather_names",
 ]  # fmt: skip

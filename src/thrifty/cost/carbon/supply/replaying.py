@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from thrifty.cost.carbon.supply import loops
 from thrifty.cost.carbon.supply.battery import Battery
 from thrifty.cost.carbon.supply.checking import Floats, day_bounds, numbers, shares
 from thrifty.errors import BadValue
@@ -54,8 +54,16 @@ class Sums:
     level_mwh_N: Floats = field(repr=False)
 
 
+def _loops() -> ModuleType:
+    """The loops, imported when they run: Numba takes its time, and most of thrifty never replays anything."""
+    from thrifty.cost.carbon.supply import loops
+
+    return loops
+
+
 def _unit(battery: Battery, step_h: float) -> tuple[tuple[float, ...], int, Any, Any]:
     """The loops' limits of 1 MWh, small steps in a step, and powers of what is left of the room."""
+    loops = _loops()
     n, tau = battery.inner_steps(step_h), 1.0 / battery.steps_per_hour
     taper_in, taper_out = battery.eta_c * tau - battery.u_u, battery.eta_d * tau + battery.u_l
     limits = (
@@ -78,7 +86,7 @@ def replay(net_mw_T: npt.ArrayLike, battery: Battery, step_h: float = 1.0, level
     unit, n, up_n, down_n = _unit(battery, step_h)
     limits = (*(x * battery.capacity_mwh for x in unit[:4]), *unit[4:])
     unmet, spilled, levels = (np.empty(len(net)) for _ in range(3))
-    loops.replay_one(net, limits, n, float(step_h), up_n, down_n, level, unmet, spilled, levels)
+    _loops().replay_one(net, limits, n, float(step_h), up_n, down_n, level, unmet, spilled, levels)
     return Replay(unmet_mwh_T=unmet, spilled_mwh_T=spilled, level_mwh_T=levels, start_mwh=level)
 
 
@@ -119,6 +127,7 @@ def replay_many(
     bounds = day_bounds(days_T, steps) if shifting and days_T is not None else np.array([0, steps])
     unit, n, up_n, down_n = _unit(battery, step_h)
     level = max(start_share, battery.v_l) * rated[2]
+    loops = _loops()
     sums = np.empty((count, len(loops.SUMS)))
     chosen: Callable[..., None] = loops.sum_many if (loops.COMPILED if compiled is None else compiled) else loops.sum_many_arrays
     size = min(_CHUNK, -(-count // threads))
