@@ -33,4 +33,4 @@ def test_packages_add_lenses(monkeypatch: pytest.MonkeyPatch) -> None:
             return LENSES[0].look(case)
 
     monkeypatch.setattr(catalogue_module, "load_plugins", lambda group: {"theirs": Theirs, "ready": Theirs()})
-    assert [lens.name for lens in all_lenses()] == ["operators", "theirs", "theirs"]
+    assert [lens.name for lens in all_lenses()] == ["operators", "carbon", "theirs", "theirs"]

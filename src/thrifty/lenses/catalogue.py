@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from thrifty.lenses.carbon.lens import CarbonLens
 from thrifty.lenses.contract import Lens
 from thrifty.lenses.operators.lens import OperatorsLens
 from thrifty.plugins import load_plugins
 
-LENSES: Final[tuple[Lens, ...]] = (OperatorsLens(),)
+LENSES: Final[tuple[Lens, ...]] = (OperatorsLens(), CarbonLens())
 
 
 def all_lenses() -> tuple[Lens, ...]:
