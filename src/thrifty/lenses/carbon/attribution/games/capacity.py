@@ -67,9 +67,8 @@ def _undominated(demand: Floats) -> Floats:
     steps = np.unique(demand, axis=0)
     if len(steps) > 512:
         return steps
-    beaten = (steps[:, None, :] <= steps[None, :, :]).all(axis=2)
-    np.fill_diagonal(beaten, False)
-    return np.asarray(steps[~beaten.any(axis=1)])
+    beaten_by = np.count_nonzero(np.all(steps[:, None, :] <= steps[None, :, :], axis=2), axis=1)
+    return np.asarray(steps[beaten_by == 1])  # steps are unique: each is beaten by itself alone
 
 
 def _sums(demand: Floats) -> Floats:
