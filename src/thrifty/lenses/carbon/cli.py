@@ -5,9 +5,11 @@ from __future__ import annotations
 import typer
 
 from thrifty.lenses.carbon.commands.factors import factors
+from thrifty.lenses.carbon.commands.operate import operate
 from thrifty.lenses.carbon.commands.workload import predictors, workload
 
 app = typer.Typer(no_args_is_help=True, help="Who emits what, and when: embodied and hourly operational carbon, ledgers, attribution, reports.")
 app.command("factors")(factors)
 app.command("workload")(workload)
 app.command("predictors")(predictors)
+app.command("operate")(operate)

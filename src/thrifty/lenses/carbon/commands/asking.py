@@ -1,0 +1,58 @@
+"""How a command line of `thrifty carbon` states quantities, times and periods."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import datetime
+from typing import Final
+
+from thrifty.errors import BadValue
+from thrifty.quantities import DIMENSIONS, to_si
+
+_QUANTITY: Final = re.compile(r"\s*(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan|[+-]?inf)\s*(?P<unit>.*?)\s*", re.IGNORECASE)
+
+
+def quantity(name: str, text: str, dimension: str, *, least: float = 0.0, plain: str = "") -> float:
+    """A number with its unit, with or without a space ("20MW", "20 MW"), in the unit of `dimension`. plain: the unit of a number without one, "" for none.
+
+    Raises BadValue for a number without a unit, another dimension, and what is not finite or below `least`.
+    """
+    match = _QUANTITY.fullmatch(text)
+    unit = match["unit"] or plain if match else ""
+    if match is None or not unit:
+        raise BadValue(f"{name}='{text}' is no number with a unit. Write e.g. --{name} '20 {plain or _example(dimension)}'.")
+    value = to_si(float(match["number"]), unit, dimension)
+    if not (math.isfinite(value) and value >= least):
+        raise BadValue(f"{name}='{text}' is not a finite number of at least {least:g}. Mend it.")
+    return value
+
+
+def _example(dimension: str) -> str:
+    return {"power": "MW", "energy": "MWh", "time": "h"}.get(dimension, DIMENSIONS[dimension])
+
+
+def moment(name: str, text: str, zone: str) -> datetime:
+    """An instant of "2020-01-01", "2020-01-01T07:00" (both local to `zone`) or "2020-01-01T07:00Z". Raises BadValue."""
+    from thrifty.cost.carbon.series.series import time_zone
+
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadValue(f"{name}='{text}' is no ISO date or time. Write e.g. 2020-01-01, or 2020-01-01T07:00Z.") from None
+    return read if read.tzinfo is not None else read.replace(tzinfo=time_zone(zone))
+
+
+def named_shares(name: str, words: list[str] | None) -> dict[str, float]:
+    """Shares from 0 to 1 by name, of words such as wind=0.5. Raises BadValue."""
+    found: dict[str, float] = {}
+    for word in words or ():
+        key, _, value = word.partition("=")
+        try:
+            share = float(value)
+        except ValueError:
+            share = math.nan
+        if not key or not 0 <= share <= 1:
+            raise BadValue(f"{name}='{word}' is no share. Write e.g. --{name} wind=0.5, with 0 to 1.")
+        found[key] = share
+    return found
