@@ -7,11 +7,12 @@ from importlib.resources import files
 
 import pytest
 
+from thrifty.cost.carbon.factors import load_pack
 from thrifty.cost.facts import load_facts, load_sources, read_facts
 from thrifty.errors import BadSheet
 
 SHEETS = (
-    "carbon", "energy", "efficiencies", "measured_energy", "published_systems", "published_models", "published_results", "kernels", "collectives", "training",
+    "energy", "efficiencies", "measured_energy", "published_systems", "published_models", "published_results", "kernels", "collectives", "training",
     "plan_memory", "variability",
 )  # fmt: skip
 GOOD = '[a]\nx = { value = 2, unit = "kWh", source = "thrifty", where = "here", read_on = 2026-11-24 }\n'
@@ -29,7 +30,7 @@ def test_every_fact_has_its_ground(name: str) -> None:
 def test_every_source_is_used() -> None:
     text = "".join((files("thrifty.cost") / "catalogue" / f"{name}.toml").read_text(encoding="utf-8") for name in SHEETS)
     named_only = {"newkirk-2025", "dodge-2022", "codecarbon-docs", "parking-tax-2026"}  # read, and told in comments, but no fact rests on them
-    used = {source for name in SHEETS for source in load_facts(name).sources()}
+    used = {source for name in SHEETS for source in load_facts(name).sources()} | {factor.source for factor in load_pack().factors.values()}
     assert set(load_sources()) - used <= named_only
     assert text
 

@@ -37,8 +37,9 @@ def test_parts_add_and_memory_disagrees_by_more_than_ten() -> None:
     assert embodied.total_gco2e.mid == pytest.approx(sum(part.mid for part in parts))
     assert embodied.memory_gco2e.high / embodied.memory_gco2e.low > 10
     assert set(embodied.models["memory"]) == {"act", "boavizta", "fair-co2", "greensku", "llmcarbon"}
-    assert set(embodied.models["die"]) == {"act", "boavizta", "imec", "llmcarbon"}
-    assert embodied.notes == ()
+    assert set(embodied.models["die"]) == {"act", "boavizta", "fair-co2", "greensku", "imec", "llmcarbon", "threed"}
+    assert embodied.notes == ("llmcarbon: no factors for 14 nm: interpolated between 12 and 16 nm in log(node)",)
+    assert set(Embodied.of(A100).models["board"]) == {"act", "boavizta", "llmcarbon", "nvidia-pcf"}
     assert Embodied.of(A100).memory_gco2e.high / Embodied.of(A100).memory_gco2e.low > 10
 
 
@@ -51,8 +52,9 @@ def test_paper_the_spread_reaches_from_a_bare_die_to_a_whole_board() -> None:
 def test_a_missing_die_area_or_node_widens_and_is_said() -> None:
     known, blank = Embodied.of(A100), Embodied.of(replace(A100, die_area_mm2=None, process_node_nm=None))
     assert blank.die_gco2e.low < known.die_gco2e.low and blank.die_gco2e.high > known.die_gco2e.high
-    assert blank.notes == ("die area unknown: 150 to 1700 mm² taken, as for a gpu", "process node unknown: 3 to 28 nm taken")
-    assert Embodied.of(replace(A100, process_node_nm=4.0)).notes == ("no factors for 4 nm: those of 5 nm taken where a model lacks the node",)
+    assert blank.notes[:2] == ("die area unknown: 150 to 1700 mm² taken, as for a gpu", "process node unknown: 3 to 28 nm taken")
+    assert "act: no factors for 4 nm: those of 5 nm taken" in Embodied.of(replace(A100, process_node_nm=4.0)).notes
+    assert "no factors for 40 nm: those of 28 nm taken" in Embodied.of(replace(A100, process_node_nm=40.0)).notes
     assert Embodied.of(replace(A100, memory_technology="rope")).notes == ("memory technology 'rope' unknown: DDR factors taken",)
 
 
@@ -71,7 +73,7 @@ def test_formula_carbon_is_operational_plus_share_of_life() -> None:
     assert answer.low == pytest.approx(120 + model.embodied.total_gco2e.low * 3600 / (6 * year))
     assert answer.high == pytest.approx(120 + model.embodied.total_gco2e.high * 3600 / (4 * year))
     assert model.carbon(0.0, 0.0) == Interval.exact(0.0)
-    assert model.name == "carbon-ensemble-1" and {"act", "boavizta", "imec", "llmcarbon"} <= set(model.models)
+    assert model.name == "carbon-ensemble-2" and {"act", "boavizta", "imec", "llmcarbon"} <= set(model.models)
     assert "boaviztapi" in model.sources
 
 
@@ -86,7 +88,7 @@ def test_property_coefficients_price_points_like_the_method(energy: float, time:
 
 def test_a_direct_intensity_is_said() -> None:
     model = CarbonModel.of(A100, replace(PARIS, intensity_scope="direct"))
-    assert model.notes == ("grid of 'paris' counts power plants' own emissions only, not their building and fuel supply",)
+    assert model.notes[-1:] == ("grid of 'paris' counts power plants' own emissions only, not their building and fuel supply",)
 
 
 def test_errors() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 from thrifty.assessment.result import SEED, Assessment
 from thrifty.assessment.sections.words import given, measured, sizes
 from thrifty.cost.carbon import CarbonModel
-from thrifty.cost.facts import load_facts, load_sources
+from thrifty.cost.carbon.factors import load_pack
+from thrifty.cost.facts import load_facts
 from thrifty.formats import get_format
 from thrifty.hardware import catalogue_sources
 from thrifty.report import Number, Source
@@ -49,7 +50,7 @@ def _calibrated(content: Mapping[str, Any]) -> dict[str, Number | str]:
 
 def sources(a: Assessment) -> list[Source]:
     """Of every device and site on the page, of the carbon and energy models and of the default efficiencies, each once."""
-    known = {**load_sources(), **catalogue_sources()}
+    known = {**load_pack().sources, **catalogue_sources()}
     result = []
     for key in sorted(set(_keys(a))):
         source = known.get(key)

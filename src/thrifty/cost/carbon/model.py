@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from thrifty.cost.carbon.embodied import Embodied
+from thrifty.cost.carbon.factors import load_pack
 from thrifty.cost.carbon.operational import operational_g_per_j
-from thrifty.cost.facts import load_facts
 from thrifty.errors import BadValue
 from thrifty.footprint.interval import Interval
 from thrifty.hardware.device import Device, Site
 
-MODEL_NAME: Final = "carbon-ensemble-1"
+MODEL_NAME: Final = "carbon-ensemble-2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +45,10 @@ class CarbonModel:
     @classmethod
     def of(cls, device: Device, site: Site) -> CarbonModel:
         """The model of `device` at `site`. Raises BadValue for a site with a PUE below 1."""
-        sheet = load_facts("carbon")
+        pack = load_pack()
         embodied = Embodied.of(device)
         total = embodied.total_gco2e
-        life = Interval(*(sheet.get(f"life.{end}", "time") for end in ("low", "mid", "high")))
+        life = Interval(*(pack.get(f"embodied:life.{end}", "time") for end in ("low", "mid", "high")))
         notes = list(embodied.notes)
         if site.intensity_scope == "direct":
             notes.append(f"grid of '{site.name}' counts power plants' own emissions only, not their building and fuel supply")
@@ -58,7 +58,8 @@ class CarbonModel:
             g_per_s=Interval(total.low / life.high, total.mid / life.mid, total.high / life.low),
             embodied=embodied, life_s=life,
             models=tuple(sorted({name for part in embodied.models.values() for name in part})),
-            sources=sheet.sources(), notes=tuple(notes),
+            sources=tuple(dict.fromkeys((*embodied.sources, *(pack.factor(f"embodied:life.{end}").source for end in ("low", "mid", "high"))))),
+            notes=tuple(notes),
         )  # fmt: skip
 
     def carbon(self, energy_j: float, time_s: float) -> Interval:

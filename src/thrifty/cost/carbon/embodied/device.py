@@ -8,14 +8,26 @@ or node, the part spans what chips of that kind can be, and a note says so; no n
 
 from __future__ import annotations
 
+import re
 import statistics
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
-from thrifty.cost.carbon.embodied import public_models as factors
-from thrifty.cost.facts import load_facts
+from thrifty.cost.carbon.embodied.ensemble import ENSEMBLE, chosen_models
+from thrifty.cost.carbon.embodied.models.tables import fact, nodes_of
+from thrifty.cost.carbon.embodied.parts.checking import EPA_TABLE
+from thrifty.cost.carbon.embodied.parts.kinds import DRAM_TYPES
+from thrifty.cost.carbon.embodied.parts.naming import Silicon, find_named
+from thrifty.cost.carbon.embodied.parts.part import Part
+from thrifty.cost.carbon.embodied.pricing import G_PER_KG, Priced, price, priced_tree
+from thrifty.errors import BadValue
 from thrifty.footprint.interval import Interval
 from thrifty.hardware.device import Device
+
+_NOTHING: Final = Interval.exact(0.0)
+_BOARDS: Final = {"gpu": "gpu-board", "tpu": "gpu-board", "npu": "gpu-board", "cpu": "mainboard", "soc": "board"}
+_GB: Final = 1e9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +39,7 @@ class Embodied:
     memory_gco2e: Interval
     board_gco2e: Interval
     models: Mapping[str, Mapping[str, float]]
+    sources: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -36,77 +49,104 @@ class Embodied:
     @classmethod
     def of(cls, device: Device) -> Embodied:
         """Price the making of `device` by every model that covers its parts."""
-        notes: list[str] = []
-        die_models, die = _die(device, notes)
-        memory_models = _memory(device, notes)
-        sheet = load_facts("carbon")
-        board = _board_row(device)
+        pieces, notes = _pieces(device, chosen_models(ENSEMBLE))
+        found = {piece.part.name: piece for piece in pieces}
+        grams = {name: piece.kgco2e * G_PER_KG for name, piece in found.items()}
         return cls(
-            die_gco2e=die,
-            package_gco2e=Interval.exact(factors.package_g()),
-            memory_gco2e=_span(memory_models),
-            board_gco2e=Interval(*(sheet.get(f"board.{board}.{end}", "carbon") for end in ("low", "mid", "high"))),
-            models={"die": die_models, "memory": memory_models},
-            notes=tuple(notes),
+            die_gco2e=grams["die"], package_gco2e=grams["package"], memory_gco2e=grams.get("memory", _NOTHING),
+            board_gco2e=grams.get("board", _NOTHING),
+            models={name: {model: kg * G_PER_KG for model, kg in piece.by_model.items()} for name, piece in found.items()},
+            sources=tuple(dict.fromkeys(source for piece in pieces for source in piece.sources)), notes=notes,
         )  # fmt: skip
 
 
-def _span(by_model: Mapping[str, float]) -> Interval:
-    values = sorted(by_model.values())
-    return Interval(values[0], statistics.median(values), values[-1])
+def price_device(part: Part, names: Sequence[str]) -> Priced:
+    """Price a part of kind "device" by its pieces. Raises BadValue where no chosen model covers any."""
+    device = find_named(str(part.parameters["name"]))
+    missing: list[str] = []
+    pieces, notes = _pieces(device, names, missing)
+    if not pieces:
+        raise BadValue(f"{', '.join(names)} covers no part of {device.name}. Choose another model, or ensemble.")
+    if isinstance(device, Device) and device.kind == "cpu":
+        notes = (*notes, "memory is what the sheet pairs it with, the board one socket's; the processor alone is die and package")
+    return priced_tree(part, pieces, missing, notes)
 
 
-def _board_row(device: Device) -> str:
-    return {"gpu": "gpu", "tpu": "gpu", "npu": "gpu", "cpu": "cpu", "soc": "soc"}[device.kind]
+def _pieces(device: Device | Silicon, names: Sequence[str], missing: list[str] | None = None) -> tuple[list[Priced], tuple[str, ...]]:
+    notes: list[str] = []
+    pieces: list[Priced] = []
+    areas, nodes = _areas(device, notes), _nodes(device, notes)
+    wanted: list[tuple[str, list[Part]]] = [
+        ("die", [_part("die", "logic", area_mm2=area, node_nm=node, packages=0, use=device.kind) for area in areas for node in nodes]),
+        ("package", [_part("package", "packaging", area_mm2=area) for area in areas]),
+    ]
+    memory = _memory(device, notes)
+    wanted += [("memory", [memory])] if memory is not None else []
+    if not isinstance(device, Silicon) or device.boarded:
+        board = {"area_cm2": fact("machines:phone.board_area", "area") / 100.0} if device.kind == "soc" else {}
+        wanted.append(("board", [_part("board", _BOARDS[device.kind], **board)]))
+    for name, cases in wanted:
+        priced = []
+        for case in cases:
+            try:
+                priced.append(price(case, names))
+            except BadValue:
+                continue  # no chosen model covers this piece, or not at this node
+        if priced:
+            pieces.append(_spanned(priced))
+            notes += [note for note in pieces[-1].notes if note not in notes]
+        elif missing is not None:
+            missing.append(name)
+    return pieces, tuple(notes)
 
 
-def _die_models(device: Device, die_mm2: float, node_nm: float) -> dict[str, float]:
-    by_model = {name: model(die_mm2, node_nm) for name, model in factors.DIE_MODELS.items()}
-    if device.kind == "cpu":
-        by_model["boavizta"] = factors.boavizta_cpu_g(die_mm2)
-    elif device.kind == "gpu":
-        by_model["boavizta"] = factors.boavizta_gpu_die_g(die_mm2)
-    return by_model
+def _part(name: str, kind: str, **said: float | str) -> Part:
+    return Part(kind=kind, parameters=said, name=name)
 
 
-def _die(device: Device, notes: list[str]) -> tuple[dict[str, float], Interval]:
-    sheet = load_facts("carbon")
-    areas = [device.die_area_mm2] if device.die_area_mm2 is not None else []
-    nodes = [device.process_node_nm] if device.process_node_nm is not None else []
-    if not areas:
-        areas = [sheet.get(f"die_unknown.{device.kind}.{end}", "area") for end in ("low", "mid", "high")]
-        notes.append(f"die area unknown: {areas[0]:g} to {areas[-1]:g} mm² taken, as for a {device.kind}")
-    if not nodes:
-        nodes = sorted(float(row[1:]) for row in sheet.under("imec.cpa"))
-        notes.append(f"process node unknown: {nodes[0]:g} to {nodes[-1]:g} nm taken")
-    elif (row := factors.nearest_node("act.epa", nodes[0])) != f"n{nodes[0]:g}":
-        notes.append(f"no factors for {nodes[0]:g} nm: those of {row[1:]} nm taken where a model lacks the node")
-    cases = [_die_models(device, area, node) for area in areas for node in nodes]
-    merged = {name: statistics.median(case[name] for case in cases) for name in cases[0]}
-    every = [value for case in cases for value in case.values()]
-    return merged, Interval(min(every), statistics.median(every), max(every))
+def _spanned(cases: Sequence[Priced]) -> Priced:
+    """One piece whose size is not known: the span over all cases and models, the median of them, and each model's median."""
+    if len(cases) == 1:
+        return cases[0]
+    every = [value for case in cases for value in case.by_model.values()]
+    names = dict.fromkeys(name for case in cases for name in case.by_model)
+    by_model = {name: statistics.median(case.by_model[name] for case in cases if name in case.by_model) for name in names}
+    lows, highs = (min(case.kgco2e.low for case in cases), max(case.kgco2e.high for case in cases))
+    return replace(cases[0], kgco2e=Interval(lows, statistics.median(every), highs), by_model=by_model, notes=())
 
 
-def _memory(device: Device, notes: list[str]) -> dict[str, float]:
-    size = device.memory_bytes
-    technology = device.memory_technology.upper()
-    if "SRAM" in technology:
+def _areas(device: Device | Silicon, notes: list[str]) -> list[float]:
+    if device.die_area_mm2 is not None:
+        return [device.die_area_mm2]
+    areas = [fact(f"embodied:die_unknown.{device.kind}.{end}", "area") for end in ("low", "mid", "high")]
+    notes.append(f"die area unknown: {areas[0]:g} to {areas[-1]:g} mm² taken, as for a {device.kind}")
+    return areas
+
+
+def _nodes(device: Device | Silicon, notes: list[str]) -> list[float]:
+    known = nodes_of(EPA_TABLE)
+    node = device.process_node_nm
+    if node is None:
+        notes.append(f"process node unknown: {known[0]:g} to {known[-1]:g} nm taken")
+        return list(known)
+    inside = min(max(node, known[0]), known[-1])
+    if inside != node:
+        notes.append(f"no factors for {node:g} nm: those of {inside:g} nm taken")
+    return [inside]
+
+
+def _memory(device: Device | Silicon, notes: list[str]) -> Part | None:
+    technology = device.memory_technology.lower()
+    if not device.memory_bytes:
+        return None
+    if "sram" in technology:
         notes.append("largest memory is SRAM on the die: counted with the die")
-        return {"on-die": 0.0}
-    family = next((name for name in ("lpddr", "gddr", "hbm", "ddr") if name.upper() in technology), None)
-    if family is None:
+        return None
+    found = re.search(r"(?:lpddr|gddr|hbm|ddr)\d*(?:e|x)?", technology)
+    kind = found[0] if found else "ddr"
+    if found is None:
         notes.append(f"memory technology '{device.memory_technology}' unknown: DDR factors taken")
-        family = "ddr"
-    by_model = {
-        "act": factors.act_memory_g(size, family),
-        "llmcarbon": factors.llmcarbon_memory_g(size),
-        "fair-co2": factors.fair_co2_memory_g(size),
-    }
-    if family in ("hbm", "gddr"):
-        by_model["boavizta"] = factors.boavizta_vram_g(size)
-    else:
-        by_model["boavizta"] = factors.boavizta_ram_g(size, modules=0 if family == "lpddr" else None)
-        by_model["greensku"] = factors.greensku_memory_g(size)
-    if family == "hbm":
-        by_model["nvidia-pcf"] = factors.nvidia_hbm_g(size)
-    return by_model
+    elif kind not in DRAM_TYPES:
+        kind = kind.rstrip("0123456789ex")
+        notes.append(f"memory technology '{device.memory_technology}' is older than the tables: {kind.upper()} factors taken")
+    return _part("memory", "dram", gb=device.memory_bytes / _GB, type=kind)

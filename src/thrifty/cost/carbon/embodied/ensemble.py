@@ -1,0 +1,54 @@
+"""Models' answers side by side: which cover a part, and the interval that they span."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from thrifty.cost.carbon.embodied.design import designing_g
+from thrifty.cost.carbon.embodied.models import MODEL_SOURCES, MODELS, Values
+from thrifty.cost.carbon.embodied.parts.kinds import spread_of
+from thrifty.errors import BadValue, unknown_name
+from thrifty.footprint.interval import Interval
+
+ENSEMBLE: Final = "ensemble"
+
+
+def chosen_models(models: str | Sequence[str]) -> tuple[str, ...]:
+    """The names that a choice stands for: "ensemble" is all. Raises UnknownName with the known ones, BadValue for none."""
+    if models == ENSEMBLE:
+        return tuple(MODELS)
+    names = (models,) if isinstance(models, str) else tuple(dict.fromkeys(models))
+    if not names:
+        raise BadValue(f"models names none. Choose from: {ENSEMBLE}, {', '.join(MODELS)}.")
+    for name in names:
+        if name not in MODELS:
+            raise unknown_name("model", name, (ENSEMBLE, *MODELS), f"{ENSEMBLE}, {', '.join(MODELS)}")
+    return names
+
+
+def covering(kind: str) -> tuple[str, ...]:
+    """Models that know parts of this kind, some of them perhaps not every such part."""
+    return tuple(name for name, parts in MODELS.items() if kind in parts)
+
+
+def grams_by_model(kind: str, values: Values, names: Sequence[str]) -> dict[str, float]:
+    """Grams of one part by every model of `names` that covers it; design carbon, where stated, stands in each."""
+    found = {name: float(MODELS[name][kind](values)) for name in names if kind in MODELS[name]}
+    design = float(designing_g(values)) if kind == "logic" else 0.0
+    return {name: grams + design for name, grams in found.items() if grams == grams}
+
+
+def interval_of(by_model: Mapping[str, float], kind: str) -> Interval:
+    """Least, median and most of the models; a single one is widened both ways by the stated spread of such models."""
+    values = sorted(by_model.values())
+    if len(values) == 1:
+        spread = spread_of(kind)
+        return Interval(values[0] / spread, values[0], values[0] * spread)
+    return Interval(values[0], statistics.median(values), values[-1])
+
+
+def sources_of(names: Sequence[str]) -> tuple[str, ...]:
+    """Keys of what models stand on, each once."""
+    return tuple(dict.fromkeys(source for name in names for source in MODEL_SOURCES[name]))
