@@ -16,7 +16,7 @@ from thrifty.errors import BadFile, BadValue, unknown_name
 SCENARIOS: Final = ("baseline", "resized", "bergamo", "cxl", "full")
 """Configurations that ship, GreenSKU's."""
 Kind = Literal["cpu", "memory", "storage", "controller", "other"]
-LISTING: Final = "thrifty carbon factors --sheet servers"
+LISTING: Final = "thrifty carbon factors servers:part"
 
 
 def number(path: str, dimension: str) -> float:
@@ -150,7 +150,7 @@ def load_server(name: str) -> Server:
     if name.endswith(".toml"):
         return _own(Path(name))
     if name not in SCENARIOS:
-        raise unknown_name("server", name, SCENARIOS, "thrifty carbon factors --sheet servers, or name your own .toml")
+        raise unknown_name("server", name, SCENARIOS, "thrifty carbon factors servers:scenario (or name your own .toml)")
     keys = load_pack().under(f"servers:scenario.{name}")
     counts = {key: int(number(f"scenario.{name}.{key}", "count")) for key in keys if key != "height"}
     return server_of(name, int(number(f"scenario.{name}.height", "count")), counts)
