@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from thrifty.cost.carbon.embodied.public_models import llmcarbon_die_g
+from thrifty.cost.carbon import Embodied
 from thrifty.cost.plans import layers_named
 from thrifty.errors import ThriftyError
 from thrifty.formats import get_format
@@ -61,9 +61,8 @@ def _llmcarbon(job: JobCarbon, active: float) -> Reference | None:
         efficiency = efficiency_of(active, device.memory_bytes, node)
     except ThriftyError:
         return None
-    making = None
-    if device.die_area_mm2 is not None and device.process_node_nm is not None:
-        making = embodied_per_device_g(llmcarbon_die_g(device.die_area_mm2, device.process_node_nm))
+    die = Embodied.of(device).models.get("die", {}).get("llmcarbon")
+    making = None if die is None else embodied_per_device_g(die)
     work = llmcarbon_inference if job.task == "serve" else llmcarbon_training
     tokens = job.units if job.task != "serve" else job.units + job.runs.tokens_read * job.runs.count
     said = work(
