@@ -49,7 +49,8 @@ class Reusing:
 
 
 def decide_reuse(
-    baseline: Server, needs: Needs, use: Use, *, wear: Mapping[str, Mapping[str, float]] | None = None, command: str = ""
+    baseline: Server, needs: Needs, use: Use, *, wear: Mapping[str, Mapping[str, float]] | None = None, notes: tuple[str, ...] = (),
+    command: str = "",
 ) -> Reusing:  # fmt: skip
     """The fleet of least carbon for `needs`, and as many cores of `baseline` before it. Raises NoRoom, BadValue."""
     before = per_core(baseline, use, limits=needs.limits)
@@ -67,7 +68,7 @@ def decide_reuse(
         "repairs_per_year": {"before": repairs_per_100_server_years(baseline) * servers / 100, "after": rates},
         "stock": dict(needs.stock), "wear": {part: dict(row) for part, row in (wear or {}).items()}, "truth": "modelled",
     }  # fmt: skip
-    notes: tuple[str, ...] = NOTES
+    notes = (*NOTES, *notes)
     if any(part.reused and not part.carbon_g for design, _ in fleet.designs for part in design.server.parts) and needs.rule == "cut-off":
         notes = ("reused parts bear nothing of their first making (cut-off); --allocation chooses another rule", *notes)
     decision = Decision(

@@ -39,7 +39,7 @@ class Use:
             raise BadValue(f"pue={self.pue} is below 1. Give what the building draws over what the machines draw, e.g. 1.12.")
         if not 0 < self.power_factor <= 1:
             raise BadValue(f"power_factor={self.power_factor} is outside (0, 1]. Give a share such as 0.66.")
-        for name in ("hours", "life_years"):
+        for name in ("life_years", "hours"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):
                 raise BadValue(f"{name}={getattr(self, name)} is not above 0. Give e.g. {'51840' if name == 'hours' else '6'}.")
 
