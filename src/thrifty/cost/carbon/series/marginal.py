@@ -63,7 +63,10 @@ def marginal_of(name: str, boundary: Boundary = "life-cycle", *, levels: int = 1
     xx, xy, count = np.zeros((levels, blocks)), np.zeros((levels, blocks)), np.zeros((levels, blocks))
     for table, values in ((xx, dx * dx), (xy, dx * dy), (count, np.ones_like(dx))):
         np.add.at(table, (to_level, to_block), values)
-    of_level = xy.sum(axis=1, keepdims=True) / xx.sum(axis=1, keepdims=True)
+    if xx.sum() <= 0:
+        raise BadValue(f"the plants of {name} that follow the load never change their output, so no margin shows. Use the average.")
+    level_xx, level_xy = xx.sum(axis=1, keepdims=True), xy.sum(axis=1, keepdims=True)
+    of_level = np.where(level_xx > 0, level_xy / np.where(level_xx > 0, level_xx, 1.0), xy.sum() / xx.sum())
     slopes = np.where((count >= _LEAST) & (xx > 0), xy / np.where(xx > 0, xx, 1.0), of_level)
     residual = dy - slopes[to_level, to_block] * dx
     r_squared = 1.0 - float((residual**2).sum() / ((dy - dy.mean()) ** 2).sum())

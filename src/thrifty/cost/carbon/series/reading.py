@@ -24,9 +24,10 @@ from thrifty.cost.carbon.series.stamps import even_steps, instants, read_stamp
 from thrifty.errors import BadFile, BadValue, missing_extra
 from thrifty.hardware.units import convert
 
-Kind = Literal["load", "intensity", "share"]
+Kind = Literal["load", "intensity", "share", "price"]
 _TARGETS: Final[dict[str, tuple[str, str, float]]] = {
     "load": ("power", "MW", 1e-6), "intensity": ("carbon_per_energy", "gCO2e/kWh", 1.0), "share": ("ratio", "dimensionless", 1.0),
+    "price": ("price_per_energy", "USD/kWh", 1.0),
 }  # fmt: skip
 """Kind -> dimension, unit of the series, and the factor from the dimension's own unit."""
 _HEAD: Final = re.compile(r"^\s*(?P<name>[^\[(]*?)\s*[\[(](?P<unit>[^\])]+)[\])]\s*$")
@@ -53,7 +54,7 @@ def read_series(
     path: str | Path, kind: Kind, *, unit: str | None = None, zone: str | None = None, fill: Fill | None = None, column: str | None = None,
     stamps: Literal["start", "end"] = "start",
 ) -> tuple[Series, tuple[str, ...]]:  # fmt: skip
-    """A series of loads (MW), intensities (gCO2e/kWh) or shares from a file, and sentences on what was filled.
+    """A series of loads (MW), intensities (gCO2e/kWh), shares or prices (USD/kWh) from a file, and sentences on what was filled.
 
     unit   : of the values where their head does not say, e.g. kW or kgCO2e/MWh; energies (MWh) of a load are those of each step
     zone   : IANA name for stamps without offset; the head of a JSON file may name it too
