@@ -115,7 +115,7 @@ def test_paper_other_parts() -> None:
         ("psu:kg=2", "boavizta", 48.6), ("psu", "fair-co2", 30.016), ("mainboard", "boavizta", 66.10), ("mainboard", "fair-co2", 109.67),
         ("case", "boavizta", 150), ("case:type=blade", "boavizta", 30.9 + 880 / 16), ("case", "fair-co2", 34.30), ("cooling", "fair-co2", 24.21),
         ("heatsink:kg=2", "boavizta", 11.4824), ("assembly", "boavizta", 6.68), ("nic", "greensku", 58.09), ("cxl", "greensku", 2.47),
-        ("base:u=1", "greensku", 350), ("base:u=2", "greensku", 375), ("base", "llmcarbon", 133.9), ("fan:u=2", "greensku", 1.59), ("rack", "greensku", 500),
+        ("base:u=1", "greensku", 350), ("base:u=2", "greensku", 375), ("base", "llmcarbon", 133.9), ("fan:u=2", "greensku", 1.5897), ("rack", "greensku", 500),
         ("building:mw=25", "greensku", 4.5e6), ("metal:kg=3,type=steel", "act", 5.67), ("metal:kg=3,type=aluminium", "act", 45.3),
         ("battery:kwh=10,type=nmc", "act", 870), ("battery:kwh=10,type=lfp", "act", 615), ("passive:kg=0.5,type=mlcc", "act", 0.5 * 6862 / 3.6 * 0.583),
         ("passive:kg=0.5,type=tantalum,fab=hydro", "act", 0.5 * 5567 / 3.6 * 0.024),

@@ -14,14 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from thrifty.cost.carbon.embodied.ensemble import ENSEMBLE, chosen_models
+from thrifty.cost.carbon.embodied.ensemble import ENSEMBLE, NotCovered, chosen_models
 from thrifty.cost.carbon.embodied.models.tables import fact, nodes_of
 from thrifty.cost.carbon.embodied.parts.checking import EPA_TABLE
 from thrifty.cost.carbon.embodied.parts.kinds import DRAM_TYPES
 from thrifty.cost.carbon.embodied.parts.naming import Silicon, find_named
 from thrifty.cost.carbon.embodied.parts.part import Part
 from thrifty.cost.carbon.embodied.pricing import G_PER_KG, Priced, price, priced_tree
-from thrifty.errors import BadValue
 from thrifty.footprint.interval import Interval
 from thrifty.hardware.device import Device
 
@@ -61,12 +60,12 @@ class Embodied:
 
 
 def price_device(part: Part, names: Sequence[str]) -> Priced:
-    """Price a part of kind "device" by its pieces. Raises BadValue where no chosen model covers any."""
+    """Price a part of kind "device" by its pieces. Raises NotCovered where no chosen model covers any."""
     device = find_named(str(part.parameters["name"]))
     missing: list[str] = []
     pieces, notes = _pieces(device, names, missing)
     if not pieces:
-        raise BadValue(f"{', '.join(names)} covers no part of {device.name}. Choose another model, or ensemble.")
+        raise NotCovered(f"{', '.join(names)} covers no part of {device.name}. Choose another model, or ensemble.")
     if isinstance(device, Device) and device.kind == "cpu":
         notes = (*notes, "memory is what the sheet pairs it with, the board one socket's; the processor alone is die and package")
     return priced_tree(part, pieces, missing, notes)
@@ -90,7 +89,7 @@ def _pieces(device: Device | Silicon, names: Sequence[str], missing: list[str] |
         for case in cases:
             try:
                 priced.append(price(case, names))
-            except BadValue:
+            except NotCovered:
                 continue  # no chosen model covers this piece, or not at this node
         if priced:
             pieces.append(_spanned(priced))

@@ -15,6 +15,10 @@ from thrifty.footprint.interval import Interval
 ENSEMBLE: Final = "ensemble"
 
 
+class NotCovered(BadValue):
+    """A part that none of the chosen models knows; a tree leaves it out and says so."""
+
+
 def chosen_models(models: str | Sequence[str]) -> tuple[str, ...]:
     """The names that a choice stands for: "ensemble" is all. Raises UnknownName with the known ones, BadValue for none."""
     if models == ENSEMBLE:

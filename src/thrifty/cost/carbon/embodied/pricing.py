@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from thrifty.cost.carbon.embodied.ensemble import ENSEMBLE, chosen_models, covering, grams_by_model, interval_of, sources_of
+from thrifty.cost.carbon.embodied.ensemble import ENSEMBLE, NotCovered, chosen_models, covering, grams_by_model, interval_of, sources_of
 from thrifty.cost.carbon.embodied.models.tables import node_note
 from thrifty.cost.carbon.embodied.parts.checking import complete
 from thrifty.cost.carbon.embodied.parts.part import Part
-from thrifty.errors import BadValue
 from thrifty.footprint.interval import Interval
 
 G_PER_KG: Final = 1e3
@@ -62,7 +61,7 @@ class Priced:
 def price(part: Part, models: str | Sequence[str] = ENSEMBLE) -> Priced:
     """Price `part` by "ensemble" (all models that cover it), one model, or several by name.
 
-    Raises UnknownName for a model that is none, BadValue where no chosen one covers the part.
+    Raises UnknownName for a model that is none, NotCovered (a BadValue) where no chosen one covers the part.
     """
     names = chosen_models(models)
     if part.kind == "device":
@@ -80,10 +79,10 @@ def price(part: Part, models: str | Sequence[str] = ENSEMBLE) -> Priced:
 
 
 def priced_from(part: Part, grams: Mapping[str, float], names: Sequence[str], notes: Sequence[str] = ()) -> Priced:
-    """The answer for all `part.count` from each model's grams of one. Raises BadValue where there is none."""
+    """The answer for all `part.count` from each model's grams of one. Raises NotCovered where there is none."""
     if not grams:
         who = ", ".join(covering(part.kind)) or "none"
-        raise BadValue(f"{', '.join(names)} does not cover {part.words()}. Models that know such parts: {who}.")
+        raise NotCovered(f"{', '.join(names)} does not cover {part.words()}. Models that know such parts: {who}.")
     each = part.count / G_PER_KG
     single = len(grams) < 2
     said = (f"single model: only {next(iter(grams))} answers; widened both ways by the spread of such models",) if single else ()

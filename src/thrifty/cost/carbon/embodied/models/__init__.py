@@ -20,8 +20,8 @@ MODELS: Final[Mapping[str, Mapping[str, Callable[[Values], Number]]]] = {
 """Model -> kind of part -> grams."""
 
 MODEL_SOURCES: Final[Mapping[str, tuple[str, ...]]] = {
-    "act": act.SOURCES, "imec": imec.SOURCES, "boavizta": boavizta.SOURCES, "greensku": ("greensku-2024",), "llmcarbon": llmcarbon.SOURCES,
-    "fair-co2": ("fair-co2-2025",), "threed": threed.SOURCES, **{name: sources for name, (_, sources) in lists.VENDORS.items()},
+    "act": act.SOURCES, "imec": imec.SOURCES, "boavizta": boavizta.SOURCES, "greensku": ("greensku-data",), "llmcarbon": llmcarbon.SOURCES,
+    "fair-co2": ("fair-co2-node",), "threed": threed.SOURCES, **{name: sources for name, (_, sources) in lists.VENDORS.items()},
 }  # fmt: skip
 
 __all__ = ["MODELS", "MODEL_SOURCES", "Labels", "Number", "Values"]

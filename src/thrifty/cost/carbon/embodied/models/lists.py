@@ -22,35 +22,53 @@ def _constant(path: str) -> Callable[[Values], Number]:
     return lambda v: fact(path, "carbon")
 
 
-def _per_gb(path: str, only: frozenset[str] | None = None) -> Callable[[Values], Number]:
+def _per_gb(grams_per_gb: Callable[[], float], only: frozenset[str] | None = None) -> Callable[[Values], Number]:
     def grams(v: Values) -> Number:
-        whole: Any = fact(path, "carbon_per_capacity") * 1e9 * v["gb"]
+        whole = grams_per_gb() * v["gb"]
         return whole if only is None else np.where(one_of(v["family"], only), whole, np.nan)
 
     return grams
 
 
-def _socket(path: str) -> Callable[[Values], Number]:
+def _gram_of_gb(path: str) -> Callable[[], float]:
+    return lambda: fact(path, "carbon_per_capacity") * 1e9
+
+
+def _share(part: str, size: str) -> Callable[[], float]:
+    """Grams a GB of a part of the list, from its carbon and its size."""
+    return lambda: fact(f"servers:{part}.carbon", "carbon") / fact(f"servers:{part}.{size}", "capacity") * 1e9
+
+
+def _socket(grams_of_one: Callable[[], float]) -> Callable[[Values], Number]:
     def grams(v: Values) -> Number:
-        return np.where(one_of(v["use"], _CPU), fact(path, "carbon"), np.nan) + 0.0 * v["area_mm2"]
+        return np.where(one_of(v["use"], _CPU), grams_of_one(), np.nan) + 0.0 * v["area_mm2"]
 
     return grams
 
 
-def _by_height(one: str, two: str) -> Callable[[Values], Number]:
-    def grams(v: Values) -> Number:
-        return np.where(v["u"] == 1, fact(one, "carbon"), fact(two, "carbon"))
+def _greensku_socket() -> float:
+    """The mean of the two processors of the list."""
+    return (fact("servers:part.genoa-80c.carbon", "carbon") + fact("servers:part.bergamo-128c.carbon", "carbon")) / 2
 
-    return grams
+
+def _by_height(what: str) -> Callable[[Values], Number]:
+    return lambda v: np.where(v["u"] == 1, fact(f"servers:chassis.u1.{what}", "carbon"), fact(f"servers:chassis.u2.{what}", "carbon"))
 
 
 def _building(v: Values) -> Number:
-    return fact("machines:hall.building", "carbon") * (v["mw"] * 1e6 / fact("machines:hall.building_power", "power"))
+    return fact("servers:building.carbon", "carbon") * (v["mw"] * 1e6 / fact("servers:building.limit", "power"))
+
+
+def _fair(name: str) -> float:
+    return fact(f"servers:node.fair-co2.{name}", "carbon")
 
 
 def _fair_base(v: Values) -> Number:
-    paths = ("cooling.server", "mainboard.fair-co2", "case.fair-co2", "base.fair-co2_peripherals", "supply.fair-co2")
-    return sum(fact(f"machines:{path}", "carbon") for path in paths) + 0.0 * v["u"]
+    return sum(_fair(name) for name in ("cooling", "board", "chassis", "peripheral", "supply")) + 0.0 * v["u"]
+
+
+def _fair_dram() -> float:
+    return _fair("dram") / fact("memory:dram.fair-co2.size", "capacity") * 1e9
 
 
 def _wd(v: Values) -> Number:
@@ -69,22 +87,21 @@ def _nvidia_board(v: Values) -> Number:
 
 
 GREENSKU: Final[_Table] = {
-    "logic": _socket("logic:socket.greensku.cpu"), "dram": _per_gb("memory:dram.greensku.any", _MODULES), "ssd": _per_gb("memory:ssd.greensku"),
-    "fan": _by_height("machines:cooling.fans_1u", "machines:cooling.fans_2u"),
-    "base": _by_height("machines:base.greensku_1u", "machines:base.greensku_2u"),
-    "nic": _constant("machines:card.nic_100g"), "cxl": _constant("machines:card.cxl"), "rack": _constant("machines:hall.rack"), "building": _building,
+    "logic": _socket(_greensku_socket), "dram": _per_gb(_share("part.ddr5-64gb", "memory"), _MODULES), "ssd": _per_gb(_share("part.ssd-2tb", "storage")),
+    "fan": _by_height("fan_carbon"), "base": _by_height("carbon"), "nic": _constant("servers:part.nic-100g.carbon"),
+    "cxl": _constant("servers:part.cxl-controller.carbon"), "rack": _constant("servers:rack.carbon"), "building": _building,
 }  # fmt: skip
 
 FAIR_CO2: Final[_Table] = {
-    "logic": _socket("logic:socket.fair-co2.cpu"), "dram": _per_gb("memory:dram.fair-co2.any"), "ssd": _per_gb("memory:ssd.fair-co2"),
-    "mainboard": _constant("machines:mainboard.fair-co2"), "psu": lambda v: fact("machines:supply.fair-co2", "carbon") + 0.0 * v["kg"],
-    "cooling": _constant("machines:cooling.server"), "case": _constant("machines:case.fair-co2"),
-    "nic": _constant("machines:base.fair-co2_peripherals"), "base": _fair_base,
+    "logic": _socket(lambda: _fair("cpu")), "dram": _per_gb(_fair_dram), "ssd": _per_gb(_gram_of_gb("servers:node.fair-co2.ssd_per_gb")),
+    "mainboard": lambda v: _fair("board"), "psu": lambda v: _fair("supply") + 0.0 * v["kg"], "cooling": lambda v: _fair("cooling"),
+    "case": lambda v: _fair("chassis"), "nic": lambda v: _fair("peripheral"), "base": _fair_base,
 }  # fmt: skip
+"""Of its node: the supply's number is not said and taken as one, peripherals are taken for one card."""
 
 VENDORS: Final[Mapping[str, tuple[_Table, tuple[str, ...]]]] = {
     "wd": ({"ssd": _wd}, ("wd-reports",)),
-    "nvidia-pcf": ({"dram": _per_gb("memory:dram.nvidia.hbm", _HBM), "gpu-board": _nvidia_board}, ("nvidia-pcf-hgx-h100",)),
+    "nvidia-pcf": ({"dram": _per_gb(_gram_of_gb("memory:dram.nvidia.hbm"), _HBM), "gpu-board": _nvidia_board}, ("nvidia-pcf-hgx-h100",)),
     "carbon-explorer": ({"battery": _explorer_battery}, ("carbon-explorer-2023",)),
 }
 """Single sheets: model -> its parts, and its sources."""
