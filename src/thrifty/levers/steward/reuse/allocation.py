@@ -74,11 +74,11 @@ class Allocation:
         """The burdens as rows of a ledger, an asset a life. Credits are no emissions and stay out."""
         from thrifty.lenses.carbon.ledger import Ledger
 
-        phase = {"end of life": "end of life"}
-        return Ledger.of(
-            {"asset": f"{asset}, life {line.life}", "phase": phase.get(line.what, "manufacture"), "scope": 3, "carbon_gco2e": line.carbon_g}
-            for line in self.burdens
-        )
+        rows: dict[tuple[int, str], float] = {}
+        for line in self.burdens:
+            key = line.life, "end of life" if line.what == "end of life" else "manufacture"
+            rows[key] = rows.get(key, 0.0) + line.carbon_g
+        return Ledger.of({"asset": f"{asset}, life {life}", "phase": phase, "scope": 3, "carbon_gco2e": grams} for (life, phase), grams in rows.items())
 
     def to_dict(self) -> dict[str, Any]:
         def lines(of: Sequence[Line]) -> list[dict[str, Any]]:

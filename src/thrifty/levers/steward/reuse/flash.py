@@ -1,7 +1,7 @@
 """More flash than a drive shows: less rewriting inside it, longer life, more carbon to make.
 
-With the share `op` of hidden flash, uniform random writes are rewritten about (1 + op)/(2·op) times (greedy cleaning, in the limit of many pages), so that
-a drive lasts  size · (1 + op) · erases / (writes · (1 + op)/(2·op)) = 2·op · size · erases / writes: life grows in proportion to `op`.
+With the share `op` of hidden flash, uniform random writes are written about max(1, (1 + op)/(2·op)) times (greedy cleaning, in the limit of many pages),
+so that a drive lasts  size · (1 + op) · erases / (writes · that)  years: in proportion to `op` up to 1, to 1 + op above.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ def flash_life_years(op: float, size_bytes: float, writes_bytes_a_year: float, e
     """Years until the flash is worn out, with a share `op` of hidden flash. Raises BadValue."""
     cycles = _cycles(erase_cycles)
     _positive(op=op, size_bytes=size_bytes, writes_bytes_a_year=writes_bytes_a_year, erase_cycles=cycles)
-    return 2 * op * size_bytes * cycles / writes_bytes_a_year
+    return (2 * op if op <= 1 else 1 + op) * size_bytes * cycles / writes_bytes_a_year
 
 
 def overprovisioning_for(years: float, size_bytes: float, writes_bytes_a_year: float, erase_cycles: float | None = None) -> float:
     """The least share of hidden flash with which a drive lasts `years`: the inverse of `flash_life_years`."""
     cycles = _cycles(erase_cycles)
     _positive(years=years, size_bytes=size_bytes, writes_bytes_a_year=writes_bytes_a_year, erase_cycles=cycles)
-    return years * writes_bytes_a_year / (2 * size_bytes * cycles)
+    turns = years * writes_bytes_a_year / (size_bytes * cycles)
+    return turns / 2 if turns <= 2 else turns - 1
 
 
 def best_overprovisioning(
