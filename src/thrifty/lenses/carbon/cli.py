@@ -6,6 +6,7 @@ import typer
 
 from thrifty.lenses.carbon.commands.account import account
 from thrifty.lenses.carbon.commands.attribute import attribute
+from thrifty.lenses.carbon.commands.compare import compare
 from thrifty.lenses.carbon.commands.factors import factors
 from thrifty.lenses.carbon.commands.operate import operate
 from thrifty.lenses.carbon.commands.report import report
@@ -19,3 +20,4 @@ app.command("operate")(operate)
 app.command("report")(report)
 app.command("account")(account)
 app.command("attribute")(attribute)
+app.command("compare")(compare)

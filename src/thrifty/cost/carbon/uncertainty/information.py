@@ -25,6 +25,9 @@ from thrifty.errors import BadValue
 
 _LEVELS: Final = 20_000
 """Points of the one integral of the closed form: the middle of as many equal shares of probability."""
+_ROUNDING: Final = 1e-12
+_FEW: Final = 64
+"""Values of an input that are slices of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +60,8 @@ def value_of_datum(draws: Draws, name: str, designs: Sequence[str] | None = None
         raise BadValue(f"'{name}' was not kept with the draws. Draw with keep=['{name}'].")
     known = draws.kept[name]
     count = losses.shape[1]
-    if np.issubdtype(known.dtype, np.integer):
-        slices = known - known.min()
-    else:
+    each, slices = np.unique(known, return_inverse=True)
+    if len(each) > _FEW:
         slices = np.empty(count, dtype=np.int64)
         slices[np.argsort(known, kind="stable")] = np.arange(count) * max(1, round(count**0.5 / 4)) // count
     best = int(losses.mean(axis=1).argmin())
@@ -97,7 +99,8 @@ def value_of_products(designs: Mapping[str, Products]) -> tuple[Datum, ...]:
         means = np.stack([model.given(each.name, at) for model in models])
         # The same integral for the choice made without knowing: what the points miss of the tails cancels.
         plain = (means @ weights).min()
-        found.append(Datum(name=each.name, saves=max(0.0, float(plain - means.min(axis=0) @ weights)), se=0.0))
+        saves = float(plain - means.min(axis=0) @ weights)
+        found.append(Datum(name=each.name, saves=saves if saves > _ROUNDING * abs(plain) else 0.0, se=0.0))
     return tuple(sorted(found, key=lambda datum: -datum.saves))
 
 
