@@ -64,8 +64,8 @@ def test_changes_are_ranked_by_what_a_unit_saves(priced: Assessment) -> None:
     changes = as_json(priced)["changes"]
     gains = [change["factors"]["time"] * change["factors"]["energy"] * change["factors"]["carbon"] for change in changes]
     assert gains == sorted(gains, reverse=True)
-    assert {change["lever"] for change in changes} <= {"batch", "device", "format", "site"}
-    assert all(change["command"].startswith("thrifty assess little ") for change in changes)
+    assert {change["lever"] for change in changes} <= {"batch", "device", "format", "site", "steward"}
+    assert all(change["command"].startswith(("thrifty assess little ", "thrifty steward ")) for change in changes)
 
 
 def test_a_language_model_really_answers(ran: Assessment) -> None:

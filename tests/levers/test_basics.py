@@ -59,7 +59,7 @@ def test_a_batch_that_does_not_fit_is_not_offered() -> None:
 
 
 def test_every_lever_answers_and_the_list_is_open() -> None:
-    assert {lever.name for lever in LEVERS} == {"format", "batch", "device", "site", "parallelize"}
+    assert {lever.name for lever in LEVERS} == {"format", "batch", "device", "site", "parallelize", "steward"}
     assert all_levers()[: len(LEVERS)] == LEVERS
     for lever in LEVERS:
         answer = lever.estimate(case())

@@ -4,8 +4,8 @@ Every lever is one object with a name, an `estimate` in milliseconds, and (where
 and after. `LEVERS` is the list that `assess` ranks; packages add to it through the entry-point group "thrifty.levers". A lever never
 imports another.
 
-What is not here yet: quantize, serve, ondevice, recommend, harden, transpile and steward. `basics` changes what this floor can price:
-the format, the batch, the device, the site; `parallelize` spreads a model over devices.
+What is not here yet: quantize, serve, ondevice, recommend, harden and transpile. `basics` changes what this floor can price: the format, the
+batch, the device, the site; `parallelize` spreads a model over devices; `steward` decides when, where and how long to run.
 """
 
 from thrifty.levers.catalogue import LEVERS, all_levers

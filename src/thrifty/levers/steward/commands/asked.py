@@ -13,7 +13,10 @@ from thrifty.errors import BadValue
 from thrifty.quantities import parse
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from thrifty.levers.steward.schedule.asking.problem import Problem
+    from thrifty.levers.steward.schedule.capping import Response
 
 
 def quantity(text: str, dimension: str, plain: float, what: str) -> float:
@@ -87,3 +90,66 @@ def repeat_of(command: str, **options: Any) -> str:
             word = f"--{key.replace('_', '-')}"
             words.append(word if each is True else f"{word} {shlex.quote(str(each))}")
     return " ".join(words)
+
+
+def asked_response(
+    *, device: str, devices: int, site: str, mix: Path | None, start: str, end: str, demand: str, trace: Path | None, events: list[str], latency: str,
+    throughput: float, idle_w: float | None, exponent: float | None, boundary: str, fill: str,
+) -> tuple[Response, datetime]:  # fmt: skip
+    """Devices under caps as options state them, and the local time at which the period begins. Raises BadValue, BadFile, UnknownName."""
+    import numpy as np
+
+    from thrifty.cost.carbon.series import read_series
+    from thrifty.cost.carbon.series.filling import check_fill
+    from thrifty.cost.carbon.series.series import time_zone
+    from thrifty.hardware import load
+    from thrifty.levers.steward.schedule.asking.deadlines import instant
+    from thrifty.levers.steward.schedule.asking.places import place_of, rates, usd
+    from thrifty.levers.steward.schedule.capping import CappedDevice, respond
+
+    check_fill(fill or None)
+    kinds: dict[str, Any] = {"boundary": boundary or None, "fill": fill or None}
+    place = place_of(mix.stem, mix=mix, **kinds) if mix is not None else place_of(site, **kinds)
+    zone = time_zone(place.zone)
+    begin, close = instant(start, zone, "--from"), instant(end, zone, "--to")
+    step_s = 3600.0 if place.intensity.flat else place.intensity.series.step_s
+    if close <= begin:
+        raise BadValue(f"a period from {start} to {end} is empty. Give an end after its start.")
+    grams = rates(place, begin, close, step_s)
+    step_h = step_s / 3600
+
+    def along(path: Path, kind: Any, unit: str) -> Any:
+        series, _ = read_series(path, kind, unit=unit, zone=place.zone, fill=fill or None)  # type: ignore[arg-type]
+        return series.within(begin, close).whole().stepped(step_s).values_T
+
+    try:
+        work = np.full(len(grams), float(demand))
+    except ValueError:
+        work = along(Path(demand), "share", "dimensionless")
+    chip = CappedDevice.of(load(device), count=devices, idle_w=idle_w, exponent=exponent)
+    watts = along(trace, "load", "W") * 1e6 if trace is not None else None
+    if events:
+        watts = np.full(len(grams), chip.full_w) if watts is None else watts.copy()
+        for text in events:
+            times, eq, share = text.partition("=")
+            first, slash, last = times.partition("/")
+            if not (eq and slash):
+                raise BadValue(f"event '{text}' is not FROM/TO=SHARE. Write 2020-07-08T17:00/2020-07-08T21:00=60%.")
+            try:
+                part = float(share.rstrip("%")) / (100 if share.endswith("%") else 1)
+            except ValueError:
+                raise BadValue(f"event '{text}': '{share}' is no share. Write 60% or 0.6.") from None
+            at, to = ((instant(each, zone, f"event '{text}'") - begin).total_seconds() / step_s for each in (first, last))
+            if not 0 <= at < to <= len(grams) or at != int(at) or to != int(to):
+                raise BadValue(f"event '{text}' does not lie on whole steps of {step_s:g} s within the period. Give such times.")
+            watts[int(at) : int(to)] = np.minimum(watts[int(at) : int(to)], part * chip.full_w)
+    waits_h = 0.0 if latency.strip() in ("0", "0 h") else quantity(latency, "time", 3600.0, "latency") / 3600
+    command = repeat_of(
+        "caps", device=device, devices=devices, site="" if mix else site, mix=mix, **{"from": start, "to": end}, demand=demand, trace=trace, event=events,
+        latency=latency if waits_h else "", throughput=throughput if throughput != 1.0 else 0, idle_w=idle_w, exponent=exponent, boundary=boundary, fill=fill,
+    )  # fmt: skip
+    response = respond(
+        chip, work, grams, step_h=step_h, cap_w_T=watts, usd_T=usd(place, begin, close, step_s), allowed=int(waits_h / step_h + 1e-9), throughput=throughput,
+        command=command, notes=place.notes, sources=(place.intensity.source,) if place.intensity.source else (),
+    )  # fmt: skip
+    return response, begin.astimezone(zone)

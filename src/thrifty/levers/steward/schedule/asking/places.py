@@ -21,7 +21,7 @@ from thrifty.cost.carbon.series.intensities import Boundary
 from thrifty.errors import BadValue, UnknownName
 from thrifty.hardware import load_site
 from thrifty.levers.steward.schedule.asking.reading import read_rows
-from thrifty.levers.steward.schedule.asking.signals import hourly_intensity, read_intensity, read_series
+from thrifty.levers.steward.schedule.asking.signals import grid_intensity, own_intensity, own_prices
 from thrifty.quantities import parse
 
 KEYS = ("name", "site", "mix", "prices", "cap", "power_scale", "embodied_g_per_h", "pue")
@@ -73,13 +73,13 @@ def place_of(
         known = None
         if mix is None and where not in generation_names():
             raise
-    intensity = read_intensity(mix) if mix is not None else hourly_intensity(where, boundary, fill)
+    intensity = own_intensity(mix, boundary, fill) if mix is not None else grid_intensity(where, boundary, fill)
     notes = list(getattr(intensity, "notes", ()))
     if known is None:
         notes.append(f"'{where}' is no site of the catalogue: PUE 1 taken unless given, price of electricity unknown")
     made = Place(
         name=name, intensity=intensity, pue=known.pue if known else 1.0, usd_per_kwh=known.electricity_usd_per_kwh if known else None,
-        prices=read_series(prices, "USD/kWh") if prices is not None else None, notes=tuple(notes),
+        prices=own_prices(prices, fill) if prices is not None else None, notes=tuple(notes),
     )  # fmt: skip
     return replace(made, **given)
 

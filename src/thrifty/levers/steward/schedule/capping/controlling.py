@@ -80,7 +80,8 @@ def best_caps(device: CappedDevice, demand_T: npt.ArrayLike, grams_per_w_T: Floa
             A_eq=equal, b_eq=np.zeros(slots), bounds=bounds, method="highs",
         )  # fmt: skip
         if found.status == 2:
-            raise BadValue(f"even at full speed {device.name} cannot do {throughput:.0%} of this demand within {allowed} slots. Let work wait longer, or add devices.")
+            said = f"even at full speed {device.name} cannot do {throughput:.0%} of this demand within {allowed} slots"
+            raise BadValue(f"{said}. Let work wait longer, or add devices.")
         if found.status != 0:
             raise BadValue(f"the linear program of the caps ended without an answer: {found.message} Give a shorter period.")
         speed = np.clip(found.x[:slots], 0.0, 1.0)

@@ -52,7 +52,8 @@ class CappedDevice:
         """Share of full speed under caps of one device; 1 above its full power. Raises BadValue for a cap below its power at rest."""
         caps = np.asarray(cap_w_T, dtype=np.float64)
         if not (caps >= self.idle_w).all():
-            raise BadValue(f"a cap of {np.nanmin(caps) if caps.size else math.nan:g} W is below the {self.idle_w:g} W that {self.name} draws at rest. Raise it.")
+            least = float(np.min(caps)) if caps.size else math.nan
+            raise BadValue(f"a cap of {least:g} W is below the {self.idle_w:g} W that {self.name} draws at rest. Raise it.")
         return np.asarray(np.minimum(1.0, (caps - self.idle_w) / (self.full_w - self.idle_w)) ** self.exponent)
 
     def power_w(self, speed_T: npt.ArrayLike) -> Floats:

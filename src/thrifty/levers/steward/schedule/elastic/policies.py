@@ -49,7 +49,7 @@ def kept(price_T: Floats, work: float) -> Floats:
 def compare_policies(price_T: Floats, marginal: Sequence[float], work: float) -> Policies:
     """All policies over the slots from release to deadline. Raises BadValue where one server alone cannot meet the deadline."""
     if work > len(price_T) + 1e-9:
-        raise BadValue(f"{work:g} slots of work do not fit into {len(price_T)} slots on one server, so there is nothing to compare with. Give a later deadline.")
+        raise BadValue(f"{work:g} slots of work do not fit into {len(price_T)} slots on one server: nothing to compare with. Give a later deadline.")
     total_K = np.cumsum(np.asarray(marginal, dtype=np.float64))
     static = [(k + 1) * float(kept(price_T, work / total_K[k]) @ price_T) for k in range(len(total_K))]
     scaled = scale_out(price_T, marginal, work)

@@ -1,0 +1,45 @@
+"""`thrifty steward caps`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from thrifty.levers.steward.commands import schedule as options
+from thrifty.printing import print_json, print_parts
+
+
+def caps(
+    device: Annotated[str, typer.Option("--device", metavar="NAME", help="A device of the catalogue.")] = "h100-sxm5",
+    devices: Annotated[int, typer.Option("--devices", metavar="N", help="How many.")] = 1,
+    site: options.SiteName = "us-california", mix: options.Mix = None,
+    start: Annotated[str, typer.Option("--from", metavar="TIME", help="Local time of the site.")] = "2020-07-06T00:00",
+    end: Annotated[str, typer.Option("--to", metavar="TIME", help="Local time of the site.")] = "2020-07-13T00:00",
+    demand: Annotated[str, typer.Option("--demand", metavar="SHARE|FILE", help="Work that comes, as a share of full speed, or a file of such shares.")] = "0.6",
+    trace: Annotated[Path | None, typer.Option("--trace", metavar="FILE", help="Caps that are given: a file of watts of one device.")] = None,
+    event: Annotated[
+        list[str] | None, typer.Option("--event", metavar="FROM/TO=SHARE", help="A cap (repeat), of full power: 2020-07-08T17:00/2020-07-08T21:00=60%.")
+    ] = None,
+    latency: Annotated[str, typer.Option("--latency", metavar="TIME", help="How long work may wait: 2 h (a number is in hours).")] = "0",
+    throughput: Annotated[float, typer.Option("--throughput", metavar="SHARE", help="Share of the work that must be done, without caps given.")] = 1.0,
+    idle_w: Annotated[float, typer.Option("--idle-w", show_default=False, metavar="W", help="Power at rest, where the sheet has none.")] = -1.0,
+    exponent: Annotated[float, typer.Option("--exponent", show_default=False, metavar="X", help="Speed as power to the X. [default: 1/3]")] = -1.0,
+    boundary: options.BoundaryName = "", fill: options.FillName = "", out: options.Out = None, as_json: options.Json = False,
+) -> None:  # fmt: skip
+    """Power caps: what given ones save and keep waiting, or the best ones while work waits no longer than it may."""
+    from thrifty.levers.steward.commands.asked import asked_response
+    from thrifty.levers.steward.pages.caps import caps_page
+    from thrifty.report import to_terminal, write_html
+
+    found, begin = asked_response(
+        device=device, devices=devices, site=site, mix=mix, start=start, end=end, demand=demand, trace=trace, events=event or [], latency=latency,
+        throughput=throughput, idle_w=None if idle_w == -1.0 else idle_w, exponent=None if exponent == -1.0 else exponent, boundary=boundary, fill=fill,
+    )  # fmt: skip
+    if out is not None:
+        write_html(caps_page(found, begin), out)
+    if as_json:
+        print_json(found.decision.to_dict())
+        return
+    print_parts(to_terminal(caps_page(found, begin, drawn=False)), *([f"page: {out}"] if out is not None else []))

@@ -1,0 +1,71 @@
+"""`thrifty steward policy`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from thrifty.levers.steward.commands import schedule as options
+from thrifty.printing import print_json, print_parts
+
+
+def policy(
+    jobs: options.JobFile = None, job: options.JobText = None, site: options.SiteName = "", sites: options.SiteNames = "", mix: options.Mix = None,
+    prices: options.Prices = None, cap: options.Cap = "", step: options.Step = "", start: options.From = "", end: options.To = "",
+    scenario: Annotated[str, typer.Option("--scenario", metavar="NAME", help="A dated price of the pack: eu-ets, us-scc.")] = "",
+    carbon_price: Annotated[float, typer.Option("--carbon-price", show_default=False, metavar="USD", help="A price of your own, USD a tonne.")] = -1.0,
+    cap_t: Annotated[float, typer.Option("--cap-t", show_default=False, metavar="T", help="At most so many tonnes of CO2e.")] = -1.0,
+    scope3: Annotated[bool, typer.Option("--scope3", help="Bill the making of machines too (it moves nothing: it is sunk).")] = False,
+    elasticity: Annotated[float, typer.Option(show_default=False, metavar="E", help="Demand grows as unit cost falls: ratio to the power of -E.")] = -1.0,
+    measures: Annotated[Path | None, typer.Option("--measures", metavar="FILE", help="Measures instead of jobs: name, cost_usd, abates_t, group.")] = None,
+    baseline_t: Annotated[float, typer.Option("--baseline-t", show_default=False, metavar="T", help="--measures: tonnes without any.")] = -1.0,
+    listed: Annotated[bool, typer.Option("--list", help="List the scenarios.")] = False, boundary: options.BoundaryName = "", fill: options.FillName = "",
+    time_limit: options.Seconds = 20.0, out: options.Out = None, as_json: options.Json = False,
+) -> None:  # fmt: skip
+    """What a carbon price or cap changes: plans by cost, break-even and shadow prices, abatement curve, rebound."""
+    from thrifty.errors import BadValue
+    from thrifty.levers.steward.commands.asked import asked_problem, repeat_of
+    from thrifty.levers.steward.pages.policy import measures_page, policy_page, price_lines
+    from thrifty.levers.steward.policy import decide_measures, given_price, police, price_of, read_measures, scenarios
+    from thrifty.report import to_terminal, write_html
+
+    if listed:
+        known = [price_of(name) for name in scenarios()]
+        if as_json:
+            print_json([each.to_dict() for each in known])
+        else:
+            print_parts(price_lines(known))
+        return
+    if scenario and carbon_price >= 0:
+        raise BadValue("--scenario and --carbon-price both state a price. Give one of them.")
+    if carbon_price != carbon_price or (carbon_price < 0 and carbon_price != -1.0):
+        raise BadValue(f"a carbon price of {carbon_price:g} USD/t cannot be. Give a finite number of at least 0.")
+    said = {"scenario": scenario, "carbon_price": carbon_price if carbon_price > 0 else 0, "cap_t": max(cap_t, 0), "scope3": scope3}
+    if measures is not None:
+        if baseline_t <= 0 or cap_t < 0:
+            raise BadValue("--measures needs --baseline-t (tonnes without any) and --cap-t (tonnes allowed). Give both.")
+        command = repeat_of("policy", measures=measures, baseline_t=baseline_t, cap_t=cap_t)
+        abated = decide_measures(read_measures(measures), baseline_t, cap_t, command=command)
+        made, content = measures_page(abated), abated.decision.to_dict()
+    else:
+        problem = asked_problem(
+            jobs=jobs, texts=job or [], site=site, sites=sites, mix=mix, prices=prices, cap=cap, step=step, start=start, end=end, boundary=boundary, fill=fill
+        )
+        price = price_of(scenario) if scenario else given_price(max(carbon_price, 0.0))
+        command = repeat_of(
+            "policy", jobs=jobs, job=job, site=site, sites=sites, mix=mix, prices=prices, cap=cap, step=step, **{"from": start, "to": end}, **said,
+            elasticity=max(elasticity, 0), boundary=boundary, fill=fill,
+        )  # fmt: skip
+        found = police(
+            problem, price, most_t=None if cap_t == -1.0 else cap_t, scope3=scope3, elasticity=None if elasticity == -1.0 else elasticity, seconds=time_limit,
+            command=command,
+        )  # fmt: skip
+        made, content = policy_page(found), found.decision.to_dict()
+    if out is not None:
+        write_html(made, out)
+    if as_json:
+        print_json(content)
+        return
+    print_parts(to_terminal(made), *([f"page: {out}"] if out is not None else []))
