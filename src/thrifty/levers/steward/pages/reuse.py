@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from thrifty.cost.carbon.embodied.servers import SCENARIOS, PerCore, load_part, load_server, per_core
+from thrifty.cost.carbon.embodied.servers import SCENARIOS, PerCore, all_parts, load_part, load_server, per_core
 from thrifty.cost.carbon.factors import load_pack
 from thrifty.errors import NoRoom
 from thrifty.levers.steward.reuse.allocation import RULES, Life, allocate
@@ -52,45 +52,50 @@ def reuse_page(found: Reusing, *, command: str, generated: str) -> Page:
 
 
 def _stacked(found: Reusing) -> Chart:
-    bars: dict[str, PerCore] = {f"before: {found.baseline.name}": found.before}
-    for number, (design, count) in enumerate(found.fleet.designs, 1):
-        bars[f"after: {count:,} servers" + (f" of design {number}" if len(found.fleet.designs) > 1 else "")] = design.priced
+    bars: dict[str, PerCore] = {"before": found.before}
+    built = [f"design {number}" for number in range(1, len(found.fleet.designs) + 1)]
+    bars |= {name: design.priced for name, (design, _) in zip(built, found.fleet.designs, strict=True)}
     for name in SCENARIOS:
         if name != found.baseline.name:
             try:
-                bars[f"GreenSKU: {name}"] = per_core(load_server(name), found.use, limits=found.needs.limits)
+                bars[name] = per_core(load_server(name), found.use, limits=found.needs.limits)
             except NoRoom:
                 continue
     rows: list[list[Cell]] = [[name, words, getattr(priced, piece)] for name, priced in bars.items() for piece, words in PIECES.items()]
     return Chart(
         kind="stacked bars", title="Carbon per core over the life, by what it is of", x="carbon_gco2e", y="server", series="piece", rows=rows,
-        columns=(Column(key="server", title="Server"), Column(key="piece", title="Of"), CARBON), strong=[name for name in bars if name.startswith("after")],
+        columns=(Column(key="server", title="Server"), Column(key="piece", title="Of"), CARBON), strong=built,
         alt="Stacked bars of carbon per core, use, parts, chassis, rack and building, of today's servers, of those chosen, and of GreenSKU's configurations.",
-        caption="GreenSKU's configurations have memory and storage of their own, reused parts by cut-off.",
+        caption="Resized, bergamo, cxl and full are GreenSKU's, with memory and storage of their own and reused parts by cut-off.",
     )  # fmt: skip
 
 
 def _built(found: Reusing) -> list[Block]:
     columns = (
         Column(key="design", title="Design"), Column(key="servers", title="Servers", truth="given", style="integer"),
-        Column(key="parts", title="Parts of one"), Column(key="units", title="Units", truth="given", style="integer"),
-        Column(key="rack", title="In a rack", truth="modelled", style="integer"), Column(key="memory", title="Memory a core", unit="B", truth="given"),
-        Column(key="storage", title="Storage a core", unit="B", truth="given"), CARBON,
+        Column(key="units", title="Units", truth="given", style="integer"), Column(key="rack", title="In a rack", truth="modelled", style="integer"),
+        Column(key="memory", title="Memory", unit="B", truth="given"), Column(key="storage", title="Storage", unit="B", truth="given"), CARBON,
     )  # fmt: skip
-    rows: list[list[Cell]] = []
     servers = [("before", found.baseline, found.before, -(-found.needs.cores // found.baseline.cores))]
     servers += [(f"design {number}", design.server, design.priced, count) for number, (design, count) in enumerate(found.fleet.designs, 1)]
-    for name, server, priced, count in servers:
-        parts = ", ".join(f"{n} x {part}" for part, n in server.counts().items())
-        rows.append([
-            name, count, parts, server.chassis.units, priced.servers_per_rack, server.memory_bytes / server.cores, server.storage_bytes / server.cores,
+    rows: list[list[Cell]] = [
+        [
+            name, count, server.chassis.units, priced.servers_per_rack, server.memory_bytes / server.cores, server.storage_bytes / server.cores,
             priced.total_g,
-        ])  # fmt: skip
+        ]
+        for name, server, priced, count in servers
+    ]  # fmt: skip
+    counts = {name: server.counts() for name, server, _, _ in servers}
+    parts = [part for part in all_parts() if any(part in held for held in counts.values())]
+    inside = Table(
+        columns=(Column(key="part", title="Part"), *(Column(key=name, title=name.capitalize(), truth="given", style="integer") for name in counts)),
+        rows=[[part, *(held.get(part) for held in counts.values())] for part in parts], caption="Parts of one server",
+    )  # fmt: skip
     repairs = found.decision.plan["repairs_per_year"]
     return [
-        Table(columns=columns, rows=rows, caption="Servers"),
+        Table(columns=columns, rows=rows, caption="Servers; memory, storage and carbon of a core"), inside,
         Text(f"Repairs a year, failed modules and drives left in place three times of four: {repairs['before']:.3g} before, {repairs['after']:.3g} after."),
-    ]
+    ]  # fmt: skip
 
 
 def _lives(found: Reusing) -> list[Block]:
@@ -108,12 +113,12 @@ def _lives(found: Reusing) -> list[Block]:
         )
     columns = (
         Column(key="rule", title="Rule"), *(Column(key=key, title=title, unit="gCO2e", truth="modelled") for key, title in (
-            ("first", "First life bears"), ("second", "This life bears"), ("total", "Both"), ("credit", "Credit, beside"),
+            ("first", "First life"), ("second", "This life"), ("total", "Both"), ("credit", "Credit"),
         )),
     )  # fmt: skip
     table = Table(columns=columns, rows=rows, caption="Making of the reused parts, by rule", strong_rows=[RULES.index(found.needs.rule)])
     words = ", ".join(f"{count:,} x {name}" for name, count in reused.items())
-    return [Text(f"Reused: {words}. Both lives together bear the same under every rule; a credit is never taken off."), table]
+    return [Text(f"Reused: {words}. Both lives together bear the same under every rule; a credit stands beside, never taken off."), table]
 
 
 def _worn(found: Reusing) -> Table:
