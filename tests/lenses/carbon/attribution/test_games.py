@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
-
 from tests.lenses.carbon.attribution.oracles import by_orders, by_subsets, peak_of
+
 from thrifty.errors import BadValue
 from thrifty.lenses.carbon.attribution import airport_shares, exact_shapley, period_shares, sampled_shapley, time_shares
 from thrifty.lenses.carbon.attribution.games import capacity, coalition_peaks

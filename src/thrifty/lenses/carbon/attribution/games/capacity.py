@@ -3,7 +3,7 @@
     v(S) = max_t Σ_{i in S} d_i(t)        φ_i = Σ_{S without i} |S|! (n − |S| − 1)! / n! · (v(S + i) − v(S))
 
 A coalition is a number whose bits are its tenants. Its demand is the sum of two tables, one of the lower half of the bits and one of the upper half, so
-all 2ⁿ peaks take 2ⁿ·T additions and no memory of size 2ⁿ·T, and no rounding is carried from one coalition to the next.
+all 2ⁿ peaks take 2ⁿ·T additions and memory of 2^(n/2)·T, and no rounding is carried from one coalition to the next.
 """
 
 from __future__ import annotations
@@ -86,21 +86,39 @@ def _peaks(demand: Floats) -> Floats:
 
 
 def _value(demand: Floats, compiled: bool) -> Floats:
-    count = demand.shape[1]
-    weight = np.array([1 / (count * math.comb(count - 1, size)) for size in range(count)])
-    if compiled and (kernel := _kernel()) is not None:
-        half = count // 2
-        return np.asarray(kernel(_sums(demand[:, :half]), _sums(demand[:, half:]), weight))
-    peak_S = _peaks(demand)
-    size_S = np.zeros(1, dtype=np.int8)
+    """φ_i = Σ_{S with i} x(S) − Σ_S w(|S|)·v(S) with x(S) = (w(|S| − 1) + w(|S|))·v(S): sums of x by lower and by upper half give every φ in one pass."""
+    count, half = demand.shape[1], demand.shape[1] // 2
+    without = np.array([*(1 / (count * math.comb(count - 1, size)) for size in range(count)), 0.0])
+    both = without + np.concatenate([[0.0], without[:-1]])
+    lower, upper = _sums(demand[:, :half]), _sums(demand[:, half:])
+    lower_size, upper_size = _sizes(half), _sizes(count - half)
+    kernel = _kernel() if compiled else None
+    pass_over = kernel if kernel is not None else _rows
+    by_lower, by_upper, base = pass_over(np.ascontiguousarray(lower.T), upper, lower_size, upper_size, without, both)
+    shares = [by_lower[(np.arange(len(lower)) >> tenant) & 1 == 1].sum() for tenant in range(half)]
+    shares += [by_upper[(np.arange(len(upper)) >> tenant) & 1 == 1].sum() for tenant in range(count - half)]
+    return np.maximum(np.array(shares) - base, 0.0)
+
+
+def _sizes(count: int) -> npt.NDArray[np.int64]:
+    """(2^k,) members of every coalition of few tenants."""
+    sizes = np.zeros(1, dtype=np.int64)
     for _ in range(count):
-        size_S = np.concatenate([size_S, size_S + 1])
-    weight_S = np.append(weight, 0.0)[size_S]
-    shares = np.empty(count)
-    for tenant in range(count):
-        peak, each = peak_S.reshape(-1, 2, 1 << tenant), weight_S.reshape(-1, 2, 1 << tenant)
-        shares[tenant] = ((peak[:, 1] - peak[:, 0]) * each[:, 0]).sum()
-    return shares
+        sizes = np.concatenate([sizes, sizes + 1])
+    return sizes
+
+
+def _rows(
+    lower_TS: Floats, upper_ST: Floats, lower_size: npt.NDArray[np.int64], upper_size: npt.NDArray[np.int64], without: Floats, both: Floats
+) -> tuple[Floats, Floats, float]:
+    by_lower, by_upper, base = np.zeros(lower_TS.shape[1]), np.empty(len(upper_ST)), 0.0
+    for row, size in enumerate(upper_size):
+        peak = (lower_TS + upper_ST[row][:, None]).max(axis=0)
+        found = both[lower_size + size] * peak
+        by_lower += found
+        by_upper[row] = found.sum()
+        base += float(without[lower_size + size] @ peak)
+    return by_lower, by_upper, base
 
 
 @functools.cache
@@ -112,27 +130,28 @@ def _kernel() -> Any:
     return numba.njit(cache=True, error_model="numpy")(_loop)
 
 
-def _loop(lower_ST: Floats, upper_ST: Floats, weight: Floats) -> Floats:
-    count, low = len(weight), len(lower_ST)
-    total = low * len(upper_ST)
-    peak_S, size_S = np.empty(total), np.empty(total, dtype=np.int8)
-    size_S[0] = 0
-    for high in range(len(upper_ST)):
+def _loop(
+    lower_TS: Floats, upper_ST: Floats, lower_size: npt.NDArray[np.int64], upper_size: npt.NDArray[np.int64], without: Floats, both: Floats
+) -> tuple[Floats, Floats, float]:
+    steps, low = lower_TS.shape
+    by_lower, by_upper, base = np.zeros(low), np.zeros(len(upper_ST)), 0.0
+    peak = np.empty(low)
+    for row in range(len(upper_ST)):
+        more = upper_ST[row, 0]
         for place in range(low):
-            most = 0.0
-            for step in range(lower_ST.shape[1]):
-                most = max(most, lower_ST[place, step] + upper_ST[high, step])
-            coalition = high * low + place
-            peak_S[coalition] = most
-            size_S[coalition] = size_S[coalition >> 1] + (coalition & 1)
-    shares = np.zeros(count)
-    for tenant in range(count):
-        bit = 1 << tenant
-        found = 0.0
-        for block in range(0, total, 2 * bit):
-            part = 0.0  # sums of blocks of sums lose less to rounding than one long sum
-            for coalition in range(block, block + bit):
-                part += weight[size_S[coalition]] * (peak_S[coalition + bit] - peak_S[coalition])
-            found += part
-        shares[tenant] = found
-    return shares
+            peak[place] = lower_TS[0, place] + more
+        for step in range(1, steps):
+            more = upper_ST[row, step]
+            for place in range(low):
+                reached = lower_TS[step, place] + more
+                peak[place] = reached if reached > peak[place] else peak[place]  # so that it becomes one vector instruction
+        part, rest = 0.0, 0.0
+        for place in range(low):
+            size = lower_size[place] + upper_size[row]
+            found = both[size] * peak[place]
+            by_lower[place] += found
+            part += found
+            rest += without[size] * peak[place]
+        by_upper[row] = part
+        base += rest
+    return by_lower, by_upper, base
