@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from thrifty.cost.carbon.embodied.servers import SCENARIOS, PerCore, all_parts, load_part, load_server, per_core
+from thrifty.cost.carbon.embodied.servers import (
+    SCENARIOS,
+    PerCore,
+    Use,
+    all_parts,
+    all_savings,
+    load_part,
+    load_server,
+    per_core,
+    published_grid_g_per_kwh,
+    published_savings,
+)  # fmt: skip
 from thrifty.cost.carbon.factors import load_pack
 from thrifty.errors import NoRoom
 from thrifty.levers.steward.reuse.allocation import RULES, Life, allocate
 from thrifty.levers.steward.reuse.deciding import SOURCES, Reusing
-from thrifty.report import Block, Bullets, Cell, Chart, Column, Number, Page, Section, Source, Table, Text
+from thrifty.report import Block, Bullets, Cell, Chart, Column, Ground, Number, Page, Section, Source, Table, Text
 
 MODEL = "GreenSKU's open data"
 PIECES = {"operational_g": "use", "parts_g": "parts", "chassis_g": "chassis and fans", "rack_g": "rack", "building_g": "building"}
@@ -29,6 +40,7 @@ def reuse_page(found: Reusing, *, command: str, generated: str) -> Page:
     ]  # fmt: skip
     if found.wear:
         sections.append(Section("What wear leaves", [_worn(found)], id="wear"))
+    sections.append(Section("GreenSKU's own configurations, as published and as computed", [_published()], id="published"))
     sections.append(Section("Not known here", [Bullets(found.decision.notes)], id="notes"))
     return Page(
         title=f"{needs.cores:,} cores from new and reused parts",
@@ -129,3 +141,24 @@ def _worn(found: Reusing) -> Table:
     )  # fmt: skip
     rows: list[list[Cell]] = [[name, row["parts"], row["usable"], row["expected"], row["reuse_yield"]] for name, row in found.wear.items()]
     return Table(columns=columns, rows=rows, caption=f"Used parts that last another {found.use.life_years:g} years")
+
+
+def _published() -> Table:
+    """Savings per core over the baseline: ours, and what a program that scales making by PUE and power factor gets, beside both published tables."""
+    use, tables = Use.usual(published_grid_g_per_kwh()), published_savings()
+    grounds = {
+        "thrifty": all_savings(use), "paper's table V": tables["table_v"], "published program": all_savings(use, accounts="published-program"),
+        "artifact's table VIII": tables["table_viii"],
+    }  # fmt: skip
+    rows: list[list[Cell]] = []
+    for name in tables["table_v"]:
+        for ground, savings in grounds.items():
+            truth: Ground = "literature" if "table" in ground else "modelled"
+            source = SOURCES[0] if truth == "literature" else ""
+            row = [Number(value=value, truth=truth, style="percent", source=source) for value in savings[name].to_dict().values()]
+            rows.append([name, ground, *row])
+    return Table(
+        columns=(Column(key="name", title="Configuration"), Column(key="by", title="By"), Column(key="operational", title="Use"),
+                 Column(key="embodied", title="Making"), Column(key="total", title="Both")),
+        rows=rows, caption=f"Carbon saved per core, {use.intensity_g_per_kwh:g} gCO2e/kWh, rack included; the program scales making by PUE and power factor",
+    )  # fmt: skip

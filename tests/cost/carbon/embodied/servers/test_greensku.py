@@ -19,6 +19,7 @@ from thrifty.cost.carbon.embodied.servers import (
     load_part,
     load_server,
     per_core,
+    published_grid_g_per_kwh,
     published_savings,
     racks_per_building,
     repairs_per_100_server_years,
@@ -28,8 +29,8 @@ from thrifty.cost.carbon.embodied.servers import (
 )  # fmt: skip
 from thrifty.errors import BadFile, BadValue, NoRoom, UnknownName
 
-AT = 100.0
-"""gCO2e/kWh, where the published tables come out: 0.10 kg/kWh."""
+AT = published_grid_g_per_kwh()
+"""gCO2e/kWh: 0.10 kg/kWh."""
 
 
 def within(ours: Saving, published: Saving, points: float) -> None:

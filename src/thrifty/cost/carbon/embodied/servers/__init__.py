@@ -16,9 +16,10 @@ from thrifty.cost.carbon.embodied.servers.parts import SCENARIOS, Chassis, Serve
 from thrifty.cost.carbon.embodied.servers.power import derate, server_power_w
 from thrifty.cost.carbon.embodied.servers.pricing import PerCore, Use, per_core
 from thrifty.cost.carbon.embodied.servers.racking import Limits, racks_per_building, servers_per_rack
-from thrifty.cost.carbon.embodied.servers.savings import Saving, published_savings, saving
+from thrifty.cost.carbon.embodied.servers.savings import Saving, all_savings, published_grid_g_per_kwh, published_savings, saving
 
 __all__ = [
-    "SCENARIOS", "Chassis", "Limits", "PerCore", "Saving", "Server", "ServerPart", "Use", "all_parts", "derate", "fair_co2_node", "load_chassis", "load_part",
-    "load_server", "per_core", "published_savings", "racks_per_building", "repairs_per_100_server_years", "saving", "server_power_w", "servers_per_rack",
+    "SCENARIOS", "Chassis", "Limits", "PerCore", "Saving", "Server", "ServerPart", "Use", "all_parts", "all_savings", "derate", "fair_co2_node",
+    "load_chassis", "load_part", "load_server", "per_core", "published_grid_g_per_kwh", "published_savings", "racks_per_building",
+    "repairs_per_100_server_years", "saving", "server_power_w", "servers_per_rack",
 ]  # fmt: skip

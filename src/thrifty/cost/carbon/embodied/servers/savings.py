@@ -46,6 +46,11 @@ def published_savings() -> Mapping[str, Mapping[str, Saving]]:
     return found
 
 
+def published_grid_g_per_kwh() -> float:
+    """The intensity at which the published tables come out."""
+    return number("published.grid", "carbon_per_energy")
+
+
 def all_savings(use: Use, *, boundary: Boundary = "rack", accounts: Accounts = "thrifty") -> Mapping[str, Saving]:
     """Every configuration that ships beside the baseline."""
     baseline = load_server("baseline")
