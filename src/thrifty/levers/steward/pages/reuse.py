@@ -147,8 +147,8 @@ def _published() -> Table:
     """Savings per core over the baseline: ours, and what a program that scales making by PUE and power factor gets, beside both published tables."""
     use, tables = Use.usual(published_grid_g_per_kwh()), published_savings()
     grounds = {
-        "thrifty": all_savings(use), "paper's table V": tables["table_v"], "published program": all_savings(use, accounts="published-program"),
-        "artifact's table VIII": tables["table_viii"],
+        "thrifty": all_savings(use), "published table V": tables["table_v"], "published program": all_savings(use, accounts="published-program"),
+        "published table VIII": tables["table_viii"],
     }  # fmt: skip
     rows: list[list[Cell]] = []
     for name in tables["table_v"]:

@@ -76,7 +76,7 @@ def test_formula_per_core_by_hand() -> None:
 
 @pytest.mark.parametrize("name", [name for name in SCENARIOS if name != "baseline"])
 def test_paper_savings_within_a_point(name: str) -> None:
-    # By our accounts the paper's table V comes out, by those of the published program (which scales making by PUE and power factor) its table VIII.
+    # By our accounts table V comes out, by those of the published program (which scales making by PUE and power factor) table VIII.
     published, use = published_savings(), Use.usual(AT)
     within(saving(load_server(name), load_server("baseline"), use), published["table_v"][name], 1.0)
     program = saving(load_server(name), load_server("baseline"), use, accounts="published-program")

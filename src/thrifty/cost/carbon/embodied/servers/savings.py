@@ -35,7 +35,7 @@ def saving(
 
 
 def published_savings() -> Mapping[str, Mapping[str, Saving]]:
-    """What the paper (table V) and its artifact (table VIII) state, by table and configuration."""
+    """What the result tables of two versions of the artifact state (V, VIII), by table and configuration."""
     found = {}
     for table in ("table_v", "table_viii"):
         known = load_pack().under(f"servers:published.{table}")
