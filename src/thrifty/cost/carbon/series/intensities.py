@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -55,6 +55,7 @@ class Intensity:
 
     def over(self, start: datetime, end: datetime, step_s: float) -> Series:
         """The series from `start` to `end` in steps of `step_s`; a flat one covers any time. Raises BadValue for uncovered time or holes."""
+        start, end = start.astimezone(UTC), end.astimezone(UTC)  # differences of local times forget daylight saving
         if self.flat:
             count = round((end - start).total_seconds() / step_s)
             return replace(self.series, start=start, step_s=step_s, values_T=np.full(count, self.series.values_T[0]))

@@ -67,6 +67,7 @@ class Series:
 
     def within(self, start: datetime, end: datetime) -> Series:
         """The steps from `start` to `end`, both on steps' bounds. Raises BadValue when the series does not cover them."""
+        start, end = start.astimezone(UTC), end.astimezone(UTC)  # differences and order of local times forget daylight saving
         if not start < end:
             raise BadValue(f"a period from {start} to {end} is empty. Give an end after its start.")
         first, last = ((moment - self.start) / timedelta(seconds=self.step_s) for moment in (start, end))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from thrifty.errors import BadValue
@@ -33,14 +33,17 @@ def _example(dimension: str) -> str:
 
 
 def moment(name: str, text: str, zone: str) -> datetime:
-    """An instant of "2020-01-01", "2020-01-01T07:00" (both local to `zone`) or "2020-01-01T07:00Z". Raises BadValue."""
+    """An instant (in UTC: differences of local times forget daylight saving) of "2020-01-01", "2020-01-01T07:00", local to `zone`, or "...T07:00Z".
+
+    Raises BadValue.
+    """
     from thrifty.cost.carbon.series.series import time_zone
 
     try:
         read = datetime.fromisoformat(text)
     except ValueError:
         raise BadValue(f"{name}='{text}' is no ISO date or time. Write e.g. 2020-01-01, or 2020-01-01T07:00Z.") from None
-    return read if read.tzinfo is not None else read.replace(tzinfo=time_zone(zone))
+    return (read if read.tzinfo is not None else read.replace(tzinfo=time_zone(zone))).astimezone(UTC)
 
 
 def named_shares(name: str, words: list[str] | None) -> dict[str, float]:

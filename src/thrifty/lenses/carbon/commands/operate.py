@@ -159,7 +159,7 @@ def _calendar_years(grid: Intensity) -> tuple[datetime, datetime]:
     begin = datetime(first.year, 1, 1, tzinfo=zone)
     begin = begin if begin >= first else datetime(first.year + 1, 1, 1, tzinfo=zone)
     stop = datetime(last.year, 1, 1, tzinfo=zone)
-    return (begin, stop) if begin < stop else (series.start, series.end)
+    return (begin.astimezone(UTC), stop.astimezone(UTC)) if begin < stop else (series.start, series.end)
 
 
 def _supply(load: Series, region: str | None, weather: str, *, solar: float, wind: float, battery: float, start_share: float) -> Supply | None:
