@@ -61,6 +61,10 @@ def test_formula_a_boundary_parts_the_plane(utilisation: float) -> None:
         for side, winner in ((0.999, 0), (1.001, 1)):
             setting = Setting(intensity_gco2e_per_kwh=product / life * side, life_s=life * YEAR_S, utilisation=utilisation, pue=1.2)
             assert carbon_of([OLD, NEW], setting).argmin() == winner
+    weighted = boundary(OLD, NEW, metric="tcdp", utilisation=utilisation, pue=1.2)
+    assert weighted is not None
+    at = Setting(intensity_gco2e_per_kwh=weighted / 4, life_s=4 * YEAR_S, utilisation=utilisation, pue=1.2)
+    assert METRICS["tcdp"].of([OLD], at)[0] == pytest.approx(METRICS["tcdp"].of([NEW], at)[0])
     assert boundary(OLD, Design(name="worse", embodied_gco2e=1.0, delay_s=1.0, energy_j=400.0)) is None
 
 

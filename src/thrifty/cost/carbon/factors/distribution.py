@@ -136,7 +136,7 @@ class Distribution:
     def quantile(self, probability: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """The number below which the share `probability` (any shape, strictly between 0 and 1) lies. Needs SciPy for beta."""
         u, p = np.asarray(probability, dtype=np.float64), self.parameters
-        if u.size and not ((u > 0) & (u < 1)).all():
+        if u.size and not (u.min() > 0 and u.max() < 1):
             raise BadValue("a probability must lie strictly between 0 and 1. Shift a grid by half a step.")
         match self.kind:
             case "exact":
@@ -145,9 +145,9 @@ class Distribution:
                 return p[0] + (p[1] - p[0]) * u
             case "triangular":
                 low, mode, high = p
-                rise = (mode - low) / (high - low)
-                left = low + np.sqrt(np.maximum(u * (high - low) * (mode - low), 0.0))
-                return np.where(u < rise, left, high - np.sqrt((1 - u) * (high - low) * (high - mode)))
+                left = u < (mode - low) / (high - low)
+                root = np.sqrt(np.where(left, u * ((high - low) * (mode - low)), (1 - u) * ((high - low) * (high - mode))))
+                return np.where(left, low + root, high - root)
             case "normal":
                 return p[0] + p[1] * normal_quantile(u)
             case "lognormal":

@@ -66,31 +66,40 @@ def envelope(intercept_D: npt.ArrayLike, slope_D: npt.ArrayLike) -> Envelope:
 
 def envelope_of(designs: Sequence[Design], metric: str = "carbon", utilisation: float = 1.0) -> Envelope:
     """Winners of a metric over all exposures. Raises UnknownName for a metric that there is not."""
+    intercept, slope = _weighted(designs, metric, utilisation)
+    return envelope(intercept, slope)
+
+
+def _weights(designs: Sequence[Design], metric: str) -> Floats:
     found = METRICS.get(metric)
     if found is None:
         raise unknown_name("metric", metric, METRICS, "thrifty carbon compare --help")
     if not found.total:
         raise BadValue(f"metric '{metric}' has no use and no life in it, so that one design wins everywhere. Choose carbon, tcdp or tcep.")
-    intercept, slope = lines(designs, utilisation)
-    weight = np.array([{"carbon": 1.0, "tcdp": d.delay_s, "tcep": d.energy_j}[metric] for d in designs])
-    return envelope(intercept * weight, slope * weight)
+    return np.array([{"carbon": 1.0, "tcdp": d.delay_s, "tcep": d.energy_j}[metric] for d in designs])
 
 
-def boundary(a: Design, b: Design, *, utilisation: float = 1.0, pue: float = 1.0) -> float | None:
-    """intensity · life in gCO2e/kWh · years at which both emit the same; None where one of them wins everywhere (or they are the same)."""
-    (a0, b0), (a1, b1) = lines([a, b], utilisation)
+def _weighted(designs: Sequence[Design], metric: str, utilisation: float) -> tuple[Floats, Floats]:
+    weight, (intercept, slope) = _weights(designs, metric), lines(designs, utilisation)
+    return intercept * weight, slope * weight
+
+
+def boundary(a: Design, b: Design, *, metric: str = "carbon", utilisation: float = 1.0, pue: float = 1.0) -> float | None:
+    """intensity · life in gCO2e/kWh · years at which both come to the same; None where one of them wins everywhere (or they are the same)."""
+    (a0, b0), (a1, b1) = _weighted([a, b], metric, utilisation)
     if (a0 - b0) * (b1 - a1) <= 0:
         return None
     return float((a0 - b0) / (b1 - a1) * J_PER_KWH / pue / YEAR_S)
 
 
-def turning_utilisation(a: Design, b: Design, exposure: float) -> float | None:
-    """The utilisation at which both emit the same at `exposure` (g·s/J); None where there is none between 0 and 1.
+def turning_utilisation(a: Design, b: Design, exposure: float, metric: str = "carbon") -> float | None:
+    """The utilisation at which both come to the same at `exposure` (g·s/J); None where there is none between 0 and 1.
 
     u · life · carbon = embodied · delay + (u · energy + (1 − u) · idle · delay) · exposure is linear in u.
     """
     positive(exposure=exposure)
-    at_0, at_1 = ((_scaled(a, exposure, u) - _scaled(b, exposure, u)) for u in (0.0, 1.0))
+    of_a, of_b = _weights([a, b], metric)
+    at_0, at_1 = (float(of_a * _scaled(a, exposure, u) - of_b * _scaled(b, exposure, u)) for u in (0.0, 1.0))
     if at_0 == at_1 or not 0 < (u := at_0 / (at_0 - at_1)) < 1:
         return None
     return u

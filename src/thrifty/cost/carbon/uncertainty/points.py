@@ -123,4 +123,7 @@ class Net:
 
 
 def _inside(words: Words) -> Floats:
-    return np.asarray((words + 0.5) * 2.0**-_BITS, dtype=np.float64)
+    numbers = words.astype(np.float64)
+    numbers += 0.5
+    numbers *= 2.0**-_BITS
+    return numbers

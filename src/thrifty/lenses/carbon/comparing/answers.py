@@ -34,7 +34,7 @@ MODEL = "carbon-compare-1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """Where two designs emit the same, at the middle of all inputs; None where one of them is ahead on both sides.
+    """Where two designs come to the same by the metric, at the middle of all inputs; None where one of them is ahead on both sides.
 
     intensity_years : gCO2e/kWh × years of life on the boundary; life_years at the question's intensity, intensity at its life; utilisation at both
     """
@@ -160,6 +160,7 @@ def compare_subjects(question: Question, *, metric: str = "carbon", samples: int
     data = list(value_of_products(models)) + [value_of_datum(drawn, name) for group in question.inputs.groups for name in group.names]
     by_metric = {key: dict(zip(names, map(float, each.of(designs, setting)), strict=True)) for key, each in METRICS.items()}
     making, using = parts_of(designs, setting)
+    total = metric if METRICS[metric].total else "carbon"
     front = pareto_front(np.stack([making, using], axis=1))
     return Comparison(
         question=question, summaries=summaries, by_metric=by_metric, winners={key: min(row, key=row.__getitem__) for key, row in by_metric.items()},
@@ -171,8 +172,9 @@ def compare_subjects(question: Question, *, metric: str = "carbon", samples: int
         best={name: float((least == k).mean()) for k, name in enumerate(names)},
         indices=_indices(question, order[0], order[1], seed), indices_of=(order[0], order[1]), everything=value_of_everything(drawn),
         data=tuple(sorted(data, key=lambda datum: -datum.saves)),
-        envelope=envelope_of(designs, metric if METRICS[metric].total else "carbon", setting.utilisation),
-        turns=tuple(_turn(question, a, b) for a, b in itertools.combinations(designs, 2)), front=tuple(n for n, keep in zip(names, front, strict=True) if keep),
+        envelope=envelope_of(designs, total, setting.utilisation),
+        turns=tuple(_turn(question, a, b, total) for a, b in itertools.combinations(designs, 2)),
+        front=tuple(name for name, keep in zip(names, front, strict=True) if keep),
         robust=_robust(names, making, using), elasticity=_elasticities(question), samples=drawn.samples, method=method, seed=seed, metric=metric,
     )  # fmt: skip
 
@@ -194,13 +196,14 @@ def _indices(question: Question, a: str, b: str, seed: int) -> tuple[SobolIndex,
         raise
 
 
-def _turn(question: Question, a: Design, b: Design) -> Turn:
+def _turn(question: Question, a: Design, b: Design, metric: str) -> Turn:
     setting = question.setting
-    product = boundary(a, b, utilisation=setting.utilisation, pue=setting.pue)
+    product = boundary(a, b, metric=metric, utilisation=setting.utilisation, pue=setting.pue)
     intensity, life = setting.intensity_gco2e_per_kwh, setting.life_s / YEAR_S
     return Turn(
         a=a.name, b=b.name, intensity_years=product, life_years=product / intensity if product and intensity else None,
-        intensity_gco2e_per_kwh=product / life if product else None, utilisation=turning_utilisation(a, b, setting.exposure) if setting.exposure else None,
+        intensity_gco2e_per_kwh=product / life if product else None,
+        utilisation=turning_utilisation(a, b, setting.exposure, metric) if setting.exposure else None,
     )  # fmt: skip
 
 

@@ -77,7 +77,8 @@ def _designs(found: Comparison) -> Table:
     rows: list[list[Cell]] = []
     for subject, design in zip(found.question.subjects, found.designs, strict=True):
         span = subject.span_gco2e
-        making = Number(value=span.mid, low=span.low, high=span.high, unit="gCO2e", truth="modelled")
+        low, high = (span.low, span.high) if span.low < span.high else (None, None)
+        making = Number(value=span.mid, low=low, high=high, unit="gCO2e", truth="given" if subject.embodied_kg is not None else "modelled")
         rows.append([design.name, subject.title, making, design.delay_s, design.energy_j, design.idle_w])
     columns = (
         NAME, Column(key="title", title="What"), _grams("embodied", "Making one"), Column(key="delay", title="Time", unit="s", truth="modelled"),
@@ -137,12 +138,14 @@ def _boundaries(found: Comparison) -> list[Block]:
         Column(key="life", title="Life, at that intensity", unit=YEAR, truth="modelled", style="plain"),
         Column(key="use", title="Utilisation", truth="modelled", style="percent"),
     )  # fmt: skip
+    by = METRICS[found.metric if METRICS[found.metric].total else "carbon"].title
+    caption = f"Where two designs come to the same by {by} (a dash: one of them is ahead on both sides)"
     blocks: list[Block] = [
         Bullets([
             f"{x['winner']}: where intensity times life is {x['from']:.4g} gCO2e/kWh·yr or more" + (f", up to {x['to']:.4g}" if x["to"] is not None else "")
             for x in found.stretches
         ]),
-        Table(columns=columns, rows=rows, caption="Where two designs emit the same (a dash: one of them is ahead on both sides)"),
+        Table(columns=columns, rows=rows, caption=caption),
     ]  # fmt: skip
     return blocks
 
@@ -180,7 +183,7 @@ def _curves(found: Comparison) -> Chart:
         if turn.intensity_years:
             rows += [[f"{turn.a} = {turn.b}", float(life), turn.intensity_years / life] for life in np.geomspace(1, 12, 12)]
     return Chart(
-        kind="line", title="Boundaries: where two designs emit the same", x="life", y="intensity", series="pair", rows=rows, x_log=True, y_log=True,
+        kind="line", title="Boundaries: where two designs come to the same", x="life", y="intensity", series="pair", rows=rows, x_log=True, y_log=True,
         columns=(
             Column(key="pair", title="Pair"), Column(key="life", title="Life", unit=YEAR, truth="modelled", style="plain"),
             Column(key="intensity", title="Intensity", unit="gCO2e/kWh", truth="modelled", style="plain"),
