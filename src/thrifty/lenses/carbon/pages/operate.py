@@ -86,7 +86,7 @@ def energy_blocks(found: Accounts) -> list[Block]:
         "drawn": modelled(found.energy_mwh * 1e6, "Wh"), "left to the grid": modelled(found.unmet_mwh * 1e6, "Wh"),
         "spilled": modelled(found.spilled_mwh * 1e6, "Wh"), "moved within days": modelled(found.moved_mwh * 1e6, "Wh"),
         "out of the battery's cells": modelled(found.discharged_mwh * 1e6, "Wh"),
-        "own supply over load, by the year": modelled(found.annual_matching, style="percent"),
+        "share that a year's matching claims": modelled(found.annual_matching, style="percent"),
     }  # fmt: skip
     if found.water_m3 is not None:
         facts["water"] = modelled(found.water_m3 * 1e3, "L")
