@@ -265,3 +265,13 @@ def test_tenants_that_take_more_than_there_is() -> None:
         node(capacity={"cores": 10.0}, tenants=(Tenant(name="a", reserved={"gpus": 1.0}),))
     with pytest.raises(BadValue, match="has tenants and no capacity to share"):
         node(tenants=(Tenant(name="a", reserved={}),))
+
+
+def test_formula_a_part_in_words_is_priced_by_the_ensemble() -> None:
+    from thrifty.cost.carbon.embodied import parse_part, price
+
+    priced = price(parse_part("dram:gb=384,type=ddr4"))
+    booked = book(fleet(node(embodied_g=None, part="dram:gb=384,type=ddr4", power_w=0.0)))
+    assert booked.ledger.total_g() == pytest.approx(priced.kgco2e.mid * 1e3 * 24 / (5 * 8760))
+    assert booked.making_g["node"].high > 5 * booked.making_g["node"].low  # models disagree, and the bill says so
+    assert booked.ledger.names("truth") == ("modelled",)
