@@ -50,9 +50,7 @@ def embodied(
         write_html(page, out)
     if as_json:
         pack = load_pack()
-        ground = [
-            {"key": key, "title": pack.sources[key].title, "url": pack.sources[key].url, "licence": pack.sources[key].licence} for key in priced.sources
-        ]
+        ground = [{"key": key, "title": pack.sources[key].title, "url": pack.sources[key].url, "licence": pack.sources[key].licence} for key in priced.sources]
         print_json({**priced.to_dict(), "model": model, "sources": ground, "data_pack": pack.version})
         return
     print_parts(to_terminal(page), *([f"page: {out}"] if out is not None else []))

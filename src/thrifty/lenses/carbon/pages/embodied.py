@@ -42,7 +42,8 @@ def embodied_page(found: PricedAssembly, *, model: str, command: str, generated:
     return Page(
         title=f"Carbon of making {found.name}", summary=summary, sections=sections,
         headline={"making": number, "a year of service": Number(value=year.mid * G, unit="gCO2e", truth="modelled", low=year.low * G, high=year.high * G)},
-        inputs={"models": model, "parts": Number(value=len(rows), truth="given", style="integer")}, sources=_sources(found), command=command, generated=generated,
+        inputs={"models": model, "parts": Number(value=len(rows), truth="given", style="integer")}, sources=_sources(found),
+        command=command, generated=generated,
     )  # fmt: skip
 
 
@@ -89,7 +90,10 @@ def model_blocks(found: PricedAssembly) -> list[Block]:
             alt="Stacked bars of grams of CO2e, one bar a model, its pieces the parts that it covers; a short bar may be a model that covers few parts.",
         ),
         Table(
-            columns=(Column(key="model", title="Model"), CARBON, Column(key="covered", title="Parts covered", truth="given"), Column(key="gone", title="Not covered")),
+            columns=(
+                Column(key="model", title="Model"), CARBON, Column(key="covered", title="Parts covered", truth="given"),
+                Column(key="gone", title="Not covered"),
+            ),
             rows=table, caption="Models, each over the parts that it covers: compare two only where they cover the same",
         ),
     ]  # fmt: skip
