@@ -51,7 +51,7 @@ def test_formula_one_device_is_a_case_and_a_share_of_a_host() -> None:
     assert found.energy_j["hosts"] == pytest.approx(10 * case.footprint.time_s * (host or 0) / 8)
 
 
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=6)
 @given(st.floats(1e6, 1e13), st.floats(1.0, 4.0))
 def test_property_a_job_scales_with_its_size(tokens: float, times: float) -> None:
     one, more = (carbon_of_training("smollm2-135m", machine_of("a100-80gb"), WORLD, tokens=n) for n in (tokens, tokens * times))
@@ -117,6 +117,29 @@ def test_formula_the_hour_at_which_a_job_starts_counts() -> None:
     assert morning.footprint.energy_j == evening.footprint.energy_j
     assert evening.operational_gco2e > 1.3 * morning.operational_gco2e
     assert "by the hour from 2020-06-01 17:00Z, life-cycle" in morning.to_dict()["intensity"]  # daylight saving: 10:00 is 17:00 UTC
+
+
+def test_formula_rows_by_the_hour_are_the_same_carbon() -> None:
+    """2.6 hours from 10:30: each hour's use by the part of it that runs and its intensity."""
+    place = Place.of("us-california", "2020-06-01T10:30")
+    job = carbon_of_training("smollm2-135m", machine_of("h100-sxm5"), place, tokens=3e9, batch=8)
+    by_hour = job.ledger(hourly=True)
+    assert by_hour.total_g() == pytest.approx(job.footprint.carbon_gco2e.mid)
+    assert by_hour.by("phase") == pytest.approx(job.ledger().by("phase"))
+    hours, part, intensity = place.hours(job.footprint.time_s)
+    assert str(hours[0]) == "2020-06-01T17" and part[0] == pytest.approx(0.5) and part.sum() * 3600 == pytest.approx(job.footprint.time_s)
+    first = by_hour.select(phase="use", end="2020-06-01T18").total_g()
+    assert first == pytest.approx(job.footprint.energy_j / job.footprint.time_s * 1800 / 3.6e6 * place.site.pue * intensity[0])
+
+
+def test_formula_a_host_that_draws_less() -> None:
+    most, real = (carbon_of_serving("llama2-7b", machine_of(on, host_power_w=power), WORLD, requests=100.0, batch=8)
+                  for on, power in (("hgx-h100-8", None), ("hgx-h100-8", 1800.0)))  # fmt: skip
+    assert most.energy_j["devices"] == pytest.approx(real.energy_j["devices"])
+    assert real.energy_j["hosts"] == pytest.approx(1800 * real.footprint.time_s)
+    assert "the most that its sheet allows, 4600 W" in most.notes[0] and not real.notes
+    with pytest.raises(BadValue, match=r"host_power=-1\.0 W is below 0 or not a number"):
+        machine_of("hgx-h100-8", host_power_w=-1.0)
 
 
 @given(st.floats(0, 20), st.floats(0.01, 3.9))

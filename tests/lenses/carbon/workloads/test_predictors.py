@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,7 @@ from thrifty.lenses.carbon.workloads.predictors.llmcarbon import achieved_flops,
 
 SAID = {("t5", "operational"): -0.021, ("gpt-3", "operational"): 0.0023, ("gshard", "operational"): 0.033, ("switch", "operational"): 0.079,
         ("xlm", "operational"): -0.035, ("xlm", "embodied"): -0.018}  # fmt: skip
-TRAINED = {"devices": 8, "peak_flops": 1e14, "efficiency": 0.4, "power_w": 300.0, "pue": 1.1, "intensity_g_per_kwh": 400.0}
+TRAINED: dict[str, Any] = {"devices": 8, "peak_flops": 1e14, "efficiency": 0.4, "power_w": 300.0, "pue": 1.1, "intensity_g_per_kwh": 400.0}
 ASKED = {"pue": 1.2, "intensity_g_per_kwh": 481.0}
 
 

@@ -9,6 +9,7 @@ import typer
 
 from thrifty.errors import BadValue
 from thrifty.printing import make_table, print_json, print_parts
+from thrifty.quantities import parse
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
@@ -33,6 +34,9 @@ def workload(
     pue: Annotated[float, typer.Option(show_default=False, help="Of the building. [default: the site's]")] = 0.0,
     start: Annotated[str, typer.Option(show_default=False, metavar="TIME", help="Take the grid by the hour from then: 2020-06-01T00:00-08:00.")] = "",
     busy: Annotated[float, typer.Option("--busy", help="Share of their time in which the machines work.")] = 1.0,
+    host_power: Annotated[
+        str, typer.Option("--host-power", show_default=False, metavar="'1800 W'", help="Of one host besides its devices. [default: its most]")
+    ] = "",
     export: Annotated[Path | None, typer.Option("--export", metavar="FILE", help="Write the ledger: .csv, .json or .arrow.")] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE.html", help="Write everything as one page.")] = None, as_json: Json = False,
 ) -> None:  # fmt: skip
@@ -48,7 +52,7 @@ def workload(
         raise BadValue(f"task='{task}' is none of {', '.join(TASKS)}. Choose one of them.")
     _refuse(task, serve={"requests": requests, "prompt": prompt, "new-tokens": new_tokens}, train={"tokens": tokens, "samples": samples, "seq": seq},
             finetune={"lora-rank": lora_rank, "base-format": base_format})  # fmt: skip
-    machine, place = machine_of(on, devices), Place.of(site, start, pue)
+    machine, place = machine_of(on, devices, parse(host_power, "power") if host_power else None), Place.of(site, start, pue)
     if task == "serve":
         job = carbon_of_serving(
             name, machine, place, requests=requests, prompt=prompt, new_tokens=new_tokens, batch=batch, format=number_format, plan=plan, busy=busy
@@ -62,11 +66,11 @@ def workload(
     asked = {
         "on": on, "task": task, "tokens": tokens, "samples": samples, "requests": requests, "prompt": prompt, "new-tokens": new_tokens, "devices": devices,
         "batch": batch, "seq": seq, "plan": plan, "lora-rank": lora_rank, "base-format": base_format, "format": number_format, "site": site, "pue": pue,
-        "start": start, "busy": "" if busy == 1 else busy,
+        "start": start, "busy": "" if busy == 1 else busy, "host-power": host_power,
     }  # fmt: skip
     page = job_page(job, found, command=" ".join([f"thrifty carbon workload {name}", *(_word(key, value) for key, value in asked.items() if value)]))
     if export is not None:
-        write_ledger(job.ledger(), export)
+        write_ledger(job.ledger(hourly=True), export)
     if out is not None:
         write_html(page, out)
     if as_json:
@@ -76,7 +80,7 @@ def workload(
 
 
 def _word(key: str, value: object) -> str:
-    return f'--{key} "{value}"' if ";" in str(value) else f"--{key} {value:g}" if isinstance(value, float) else f"--{key} {value}"
+    return f'--{key} "{value}"' if {";", " "} & set(str(value)) else f"--{key} {value:g}" if isinstance(value, float) else f"--{key} {value}"
 
 
 def _refuse(task: str, **of: dict[str, object]) -> None:

@@ -104,7 +104,6 @@ def limits(job: JobCarbon) -> Section:
     """What was assumed and what is left out."""
     fixed = [
         "Left out: failed and repeated runs, storage, data preparation, development before the final run.",
-        "Hosts draw what their sheet states at most, whatever the load.",
         "Making is charged by time over service lives of 4 to 6 years; public models of it disagree by a factor of ten and more.",
     ]
     return Section("Limits", [Bullets([*(f"{note[0].upper()}{note[1:]}." for note in job.notes), *fixed])], id="limits")

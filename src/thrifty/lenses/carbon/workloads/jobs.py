@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 from thrifty.cost.energy import EnergyModel
 from thrifty.errors import BadValue, unknown_name
 from thrifty.footprint import Footprint, Interval
-from thrifty.lenses.carbon.ledger import Ledger
+from thrifty.lenses.carbon.ledger import Ledger, spread
 from thrifty.lenses.carbon.workloads.machines import Machine
 from thrifty.lenses.carbon.workloads.places import Place
 
@@ -127,8 +127,11 @@ class JobCarbon:
         counts = {self.runs.unit: self.units, "request": self.runs.requests * self.runs.count, "EFLOP": self.flops / 1e18}
         return {name: total * (1 / count) for name, count in counts.items() if count}
 
-    def ledger(self) -> Ledger:
-        """Rows by asset, phase and scope. Electricity is scope 2 by location: who buys it from another's hall counts the same rows as scope 3."""
+    def ledger(self, *, hourly: bool = False) -> Ledger:
+        """Rows by asset, phase and scope; hourly: by the hour too, where the grid is known so and the job has a start.
+
+        Electricity is scope 2 by location: who buys it from another's hall counts the same rows as scope 3.
+        """
         drawn = sum(self.energy_j.values())
         rows = [
             {"asset": name, "phase": "use", "scope": 2, "method": "location", "carbon_gco2e": self.operational_gco2e * joules / drawn,
@@ -136,7 +139,11 @@ class JobCarbon:
             for name, joules in self.energy_j.items() if joules
         ]  # fmt: skip
         rows += [{"asset": name, "phase": "manufacture", "scope": 3, "carbon_gco2e": g.mid} for name, g in self.embodied_gco2e.items() if g.mid]
-        return Ledger.of(rows)
+        made = Ledger.of(rows)
+        if not hourly or self.place.start is None:
+            return made
+        hours, part, intensity = self.place.hours(self.footprint.time_s)
+        return spread(made.select(phase="use"), hours, part * intensity) + spread(made.select(phase="manufacture"), hours, part)
 
     def to_dict(self) -> dict[str, Any]:
         return {

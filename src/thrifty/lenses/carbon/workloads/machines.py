@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from thrifty.cost.carbon import CarbonModel
@@ -51,11 +52,15 @@ def host_making_g() -> Interval:
     return Interval(*values)
 
 
-def machine_of(on: str, devices: int = 0) -> Machine:
+def machine_of(on: str, devices: int = 0, host_power_w: float | None = None) -> Machine:
     """The machine called `on`: a device, or so many devices of a system (0: all that its sheet has).
 
-    Raises UnknownName for a name that no catalogue knows; BadValue for several devices where nothing joins them.
+    host_power_w : what one host really draws besides its devices; None: as the system's sheet states, which is the most that it may draw
+
+    Raises UnknownName for a name that no catalogue knows; BadValue for several devices where nothing joins them, or a power below 0.
     """
+    if host_power_w is not None and not (math.isfinite(host_power_w) and host_power_w >= 0):
+        raise BadValue(f"host_power={host_power_w} W is below 0 or not a number. Give what one host draws, e.g. --host-power '1800 W'.")
     if devices < 0:
         raise BadValue(f"devices={devices} is below 1. Give the number of devices.")
     if on.lower() in system_names():
@@ -64,34 +69,40 @@ def machine_of(on: str, devices: int = 0) -> Machine:
         try:
             system = load_system(on)
         except BadFile:  # a sheet of one device
-            return _single(load(on), devices)
+            return _single(load(on), devices, host_power_w)
     else:
-        return _single(load(on), devices)
-    return _of_system(system.sized(devices) if devices else system)
+        return _single(load(on), devices, host_power_w)
+    return _of_system(system.sized(devices) if devices else system, host_power_w)
 
 
-def _of_system(system: System) -> Machine:
+def _of_system(system: System, host_power_w: float | None) -> Machine:
     notes = []
-    if system.host_power_w is None:
+    power = system.host_power_w if host_power_w is None else host_power_w
+    if power is None:
         notes.append(f"hosts of '{system.name}' draw power that nobody states: left out")
+    elif host_power_w is None:
+        notes.append(f"each host draws the most that its sheet allows, {power:.0f} W, whatever the load")
     carried = load_pack().get("predictors:host.accelerators", "ratio")
     return Machine(
-        system=system, single=False, host_w=(system.host_power_w or 0.0) * system.nodes, hosts=max(system.devices / carried, 0.0), notes=tuple(notes)
+        system=system, single=False, host_w=(power or 0.0) * system.nodes, hosts=system.devices / carried, notes=tuple(notes)
     )  # fmt: skip
 
 
-def _single(device: Device, devices: int) -> Machine:
+def _single(device: Device, devices: int, host_power_w: float | None) -> Machine:
     if devices > 1:
         raise BadValue(f"devices={devices} of '{device.name}' are joined by nothing. Name a system: thrifty hardware list")
     system = System(name=device.name, title=device.title, device=device, tiers=(Tier(name="device", count=1, bandwidth_bytes_per_s=1.0),))
     if device.kind in ("cpu", "soc"):
         return Machine(system=system, single=True, host_w=0.0, hosts=0.0, notes=("the device is the host: no other is counted",))
     carried = load_pack().get("predictors:host.accelerators", "ratio")
+    if host_power_w is not None:
+        share = host_power_w / carried
+        return Machine(system=system, single=True, host_w=share, hosts=1 / carried, notes=(f"one of {carried:.0f} shares of a host is counted, {share:.0f} W",))
     like = next((each for each in map(load_system, system_names()) if each.device.name == device.name and each.host_power_w), None)
     if like is None:
         return Machine(system=system, single=True, host_w=0.0, hosts=1 / carried, notes=(f"no system with '{device.name}' states what a host draws: left out",))
     share = (like.host_power_w or 0.0) / like.tiers[0].count
     return Machine(
         system=system, single=True, host_w=share, hosts=1 / carried,
-        notes=(f"one of {like.tiers[0].count} shares of a host of '{like.name}' is counted, {share:.0f} W",),
+        notes=(f"one of {like.tiers[0].count} shares of the most that a host of '{like.name}' draws is counted, {share:.0f} W",),
     )  # fmt: skip

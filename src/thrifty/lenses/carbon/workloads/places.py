@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import numpy.typing as npt
 
 from thrifty.cost.carbon.operational import J_PER_KWH
 from thrifty.cost.carbon.series import Intensity, Series
 from thrifty.errors import BadValue, UnknownName
 from thrifty.hardware import Site, load_site
+
+HOUR_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,18 @@ class Place:
         """Grams of `energy_j` that machines draw evenly over `time_s`: energy × PUE × intensity."""
         return energy_j / J_PER_KWH * self.site.pue * self.mean_g_per_kwh(time_s)
 
+    def hours(self, time_s: float) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Of a job of `time_s`: (H,) hours in UTC, (H,) the part of each that it runs, (H,) gCO2e/kWh in it.
+
+        Raises BadValue without a start, or for a grid in other steps.
+        """
+        if self.grid is None or self.start is None or self.grid.series.step_s != HOUR_S:
+            raise BadValue("the grid is not known hour by hour. Give a start, and a site with such a grid.")
+        series = self.grid.series
+        low, part, values = _steps(series, self.start, time_s)
+        first = np.datetime64(series.start.replace(tzinfo=None), "h") + low
+        return first + np.arange(len(part)), part, values
+
     @property
     def scope(self) -> str:
         """What the intensity counts: direct or life-cycle."""
@@ -79,6 +94,12 @@ def hourly_grid(site: Site | str) -> Intensity | None:
 
 def mean_over(series: Series, start: datetime, time_s: float) -> float:
     """Mean of `series` over [start, start + time_s), each step by the part of it that lies inside. Raises BadValue beyond its ends, or over a hole."""
+    _, part, values = _steps(series, start, time_s)
+    return float(part @ values / part.sum())
+
+
+def _steps(series: Series, start: datetime, time_s: float) -> tuple[int, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The first step, the part of each that lies inside, and the value in each."""
     if not (math.isfinite(time_s) and time_s > 0):
         raise BadValue(f"a job of {time_s} s takes no time. Give one above 0.")
     first = (start - series.start) / timedelta(seconds=series.step_s)
@@ -95,7 +116,7 @@ def mean_over(series: Series, start: datetime, time_s: float) -> float:
     values = series.values_T[low:high]
     if np.isnan(values[part > 0]).any():
         raise BadValue(f"{series.name} has a step without a value while the job runs. Start at another time.")
-    return float(part @ np.nan_to_num(values) / part.sum())
+    return low, part, np.nan_to_num(values)
 
 
 def _instant(text: str, series: Series) -> datetime:

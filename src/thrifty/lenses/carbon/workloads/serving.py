@@ -13,6 +13,7 @@ from thrifty.errors import BadValue
 from thrifty.lenses.carbon.workloads.jobs import JobCarbon, Runs
 from thrifty.lenses.carbon.workloads.machines import Machine
 from thrifty.lenses.carbon.workloads.places import Place
+from thrifty.workload import Workload
 from thrifty.workload import load as load_workload
 
 PROMPT: Final = 512
@@ -45,16 +46,16 @@ def carbon_of_serving(
     if machine.single:
         if plan:
             raise BadValue(f"plan={plan} spreads a job over devices, and '{machine.system.name}' is one. Leave it out, or name a system.")
-        runs = _by_operators(workload, machine, place, read, written, batch, format)
+        runs = _by_operators(named, machine, place, read, written, batch, format)
     else:
         runs = _by_plan(workload, machine, place, read, written, batch, format, plan, writes=writes)
     return JobCarbon.of(named.name, "serve", format or named.format, machine, place, replace(runs, count=requests / runs.requests), busy)
 
 
-def _by_operators(workload: str, machine: Machine, place: Place, read: int, written: int, batch: int, format: str | None) -> Runs:
+def _by_operators(plain: Workload, machine: Machine, place: Place, read: int, written: int, batch: int, format: str | None) -> Runs:
     def case(size: int) -> Case:
-        made = load_workload(workload, format=format)
-        job = Job.of(made.at({"batch": size, **({"seq": read} if made.phase == "prefill" else {})}), new_tokens=written)
+        made = plain.at({"batch": size, **({"seq": read} if plain.phase == "prefill" else {})}, format=format)
+        job = Job.of(made, new_tokens=written)
         return Case(job=job, device=machine.device, site=place.site)
 
     chosen = case(batch) if batch else next(found for size in _sizes() if (found := case(size)).fits or size == 1)

@@ -13,6 +13,7 @@ from thrifty.errors import BadValue
 from thrifty.lenses.carbon.workloads.jobs import JobCarbon, Runs
 from thrifty.lenses.carbon.workloads.machines import Machine
 from thrifty.lenses.carbon.workloads.places import Place
+from thrifty.workload import Workload
 from thrifty.workload import load as load_workload
 
 PLAN = "dense=fsdp"
@@ -42,28 +43,27 @@ def carbon_of_training(
     whole = chosen.kind == "pretrain" and machine.single
     if machine.single and plan:
         raise BadValue(f"plan={plan} spreads a job over devices, and '{machine.system.name}' is one. Leave it out, or name a system.")
-    runs = _by_operators(workload, machine, place, batch=batch, seq=seq, format=format) if whole else _by_plan(
+    named = load_workload(workload)
+    runs = _by_operators(named, machine, place, batch=batch, seq=seq, format=format) if whole else _by_plan(
         workload, machine, place, batch=batch, seq=seq, format=format, plan=plan, task=chosen
     )  # fmt: skip
     if tokens and runs.unit != "token":
         raise BadValue(f"'{workload}' reads no tokens. Give --samples.")
     count = tokens / runs.units if tokens else samples / (batch or machine.devices)
-    named = load_workload(workload)
     return JobCarbon.of(
         named.name, "train" if chosen.kind == "pretrain" else "finetune", format or named.format, machine, place, replace(runs, count=count), busy
     )  # fmt: skip
 
 
-def _by_operators(workload: str, machine: Machine, place: Place, *, batch: int, seq: int, format: str | None) -> Runs:
+def _by_operators(plain: Workload, machine: Machine, place: Place, *, batch: int, seq: int, format: str | None) -> Runs:
     """One step on one device, operator by operator."""
-    plain = load_workload(workload)
     length = next((symbol for symbol in plain.symbols if symbol.name == "seq"), None)
     sizes = {"batch": batch or 1}
     if seq and length is None:
-        raise BadValue(f"seq={seq} is no size of '{workload}', which reads no sequence. Leave it out.")
+        raise BadValue(f"seq={seq} is no size of '{plain.name}', which reads no sequence. Leave it out.")
     if length is not None:
         sizes["seq"] = seq or min(LENGTH, length.high or LENGTH)
-    made = load_workload(workload, phase="training", format=format).at(sizes)
+    made = plain.at(sizes, format=format, phase="training")
     step = price(made, machine.device, site=place.site)
     totals = made.table.totals()
     return Runs(
