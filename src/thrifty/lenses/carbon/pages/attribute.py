@@ -119,7 +119,7 @@ def study_page(
     why = Text(
         "The paper's text was not at hand: its artefact's description gives the numbers of steps and tenants. How many run at once, for how long and how large "
         "they are was searched for: of 17 generators the one was kept that comes nearest to its table, so that agreement is partly by selection (the others "
-        "gave reserved 53 to 109 %, demand 28 to 36 %, temporal 17 to 30 %). In all of them the order of the methods is the same; the bars say what depends on what."
+        "gave reserved 53 to 109 %, demand 28 to 36 %, temporal 17 to 30 %). The bars say what depends on what."
     )
     synthetic = Text("Slowdowns are synthetic, set so that paying for time deviates as far as published: only the second row is a finding.")
     source = load_pack().sources["fair-co2-artefact"]
