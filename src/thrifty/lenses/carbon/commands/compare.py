@@ -26,7 +26,7 @@ DRAWN: Final = ("pareto", "plane")
 def compare(
     designs: Annotated[list[str] | None, typer.Argument(
         metavar="[DESIGN]...", show_default=False,
-        help="Devices of the catalogue, or lines such as mine:embodied_kg=40,delay_s=2,power_w=300 (also energy_j, idle_w; a number may be low/mid/high).",
+        help="Devices of the catalogue, or e.g. mine:embodied_kg=40,delay_s=2,power_w=300 (also bom=FILE, energy_j, idle_w; numbers may be low/mid/high).",
     )] = None,
     metric: Annotated[str, typer.Option(metavar="NAME", help="carbon, cdp, cep, c2ep, ce2p, tcdp or tcep: the one that names the winner.")] = "carbon",
     intensity: Annotated[str, typer.Option(show_default=False, metavar="G", help="gCO2e/kWh, or low/mid/high. [default: the site's, 10 % either way]")] = "",

@@ -1,6 +1,6 @@
 """Designs to compare: a device of the catalogue, or a line "name:embodied_kg=..,delay_s=..,power_w=.." whose keys name their units.
 
-A number may be one, or low/mid/high ("20/30/50"), which makes a triangle of it.
+A number may be one, or low/mid/high ("20/30/50"), which makes a triangle of it. `bom=FILE` prices the making by every model instead of `embodied_kg`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from thrifty.cost.carbon import Embodied
+from thrifty.cost.carbon.embodied import Priced
 from thrifty.cost.carbon.factors import Distribution, load_pack
 from thrifty.cost.energy import EnergyModel
 from thrifty.cost.facts import load_facts
@@ -19,9 +20,12 @@ from thrifty.footprint import Interval
 from thrifty.hardware import Device, load
 
 KEYS: Final = {
-    "embodied_kg": "kgCO2e of making one device", "delay_s": "seconds of one unit of work", "energy_j": "joules of one unit of work",
-    "power_w": "watts while it works (instead of energy_j)", "idle_w": "watts while it does not",
+    "embodied_kg": "kgCO2e of making one device", "bom": "instead: a bill of materials (file, or one that ships)",
+    "delay_s": "seconds of one unit of work", "energy_j": "joules of one unit of work", "power_w": "watts while it works (instead of energy_j)",
+    "idle_w": "watts while it does not",
 }  # fmt: skip
+_ALIKE: Final = {"logic": "die", "packaging": "package", "dram": "memory", "gpu-board": "board", "mainboard": "board"}
+"""Kinds of parts that a device's pieces are called by."""
 _EXAMPLE: Final = "mine:embodied_kg=40,delay_s=2,power_w=300"
 _NONE: Final = Distribution.exact(0.0)
 _HALF: Final = 0.6744897501960817
@@ -115,6 +119,8 @@ def read_subject(text: str, *, flops: float, number_format: str, workload: str =
     name, colon, rest = text.partition(":")
     if colon:
         return _stated(name.strip(), rest)
+    if text.endswith((".toml", ".json")):
+        raise BadValue(f"'{text}' says what is built, not how fast and how hungry it is. Write e.g. mine:bom={text},delay_s=2,power_w=300.")
     return _running(load(text), workload, number_format) if workload else _device(load(text), flops, number_format)
 
 
@@ -126,16 +132,39 @@ def _stated(name: str, text: str) -> Subject:
             fault = "stands twice" if key in given else "is no key with a unit"
             raise BadValue(f"'{key}' in '{name}:{text}' {fault}. Keys: {', '.join(KEYS)}; e.g. {_EXAMPLE}.")
         given[key] = value
-    missing = [key for key in ("embodied_kg", "delay_s") if key not in given]
+    missing = ["delay_s"] if "delay_s" not in given else []
+    if ("embodied_kg" in given) == ("bom" in given):
+        missing.append("one of embodied_kg and bom")
     if ("energy_j" in given) == ("power_w" in given):
         missing.append("one of energy_j and power_w")
     if missing or not name:
         raise BadValue(f"'{name}:{text}' lacks {', '.join(missing) or 'a name'}. Write e.g. {_EXAMPLE}.")
-    read = {key: read_number(key, value, above=key == "delay_s") for key, value in given.items()}
+    read = {key: read_number(key, value, above=key == "delay_s") for key, value in given.items() if key != "bom"}
+    pieces, sources = _bill(given["bom"]) if "bom" in given else ((), ())
     return Subject(
-        name=name, title=name, embodied_kg=read["embodied_kg"], delay_s=read["delay_s"], energy_j=read.get("energy_j"), power_w=read.get("power_w"),
+        name=name, title=given.get("bom", name), pieces=pieces, sources=sources, embodied_kg=read.get("embodied_kg"), delay_s=read["delay_s"],
+        energy_j=read.get("energy_j"), power_w=read.get("power_w"),
         idle_w=read.get("idle_w", _NONE), notes=() if "idle_w" in read else (f"{name}: no idle_w given, so idle time draws nothing",),
     )  # fmt: skip
+
+
+def _bill(place: str) -> tuple[tuple[Piece, ...], tuple[str, ...]]:
+    """A bill's parts by kind; those of a kind that other models cover stand by themselves. Raises what reading and pricing raise."""
+    from thrifty.cost.carbon.embodied import price_assembly, read_assembly
+
+    grams: dict[tuple[str, frozenset[str]], list[Priced]] = {}
+    sources: dict[str, None] = {}
+    for _, leaf in price_assembly(read_assembly(place)).leaves():
+        sources.update(dict.fromkeys(leaf.sources))
+        if leaf.kgco2e.high > 0:
+            grams.setdefault((_ALIKE.get(leaf.part.kind, leaf.part.kind), frozenset(leaf.by_model)), []).append(leaf)
+    pieces: list[Piece] = []
+    for (kind, models), leaves in grams.items():
+        earlier = sum(piece.name.partition(" ")[0] == kind for piece in pieces)
+        span = Interval(*(1e3 * math.fsum(getattr(leaf.kgco2e, end) for leaf in leaves) for end in ("low", "mid", "high")))
+        by_model = {model: 1e3 * math.fsum(leaf.by_model[model] for leaf in leaves) for model in sorted(models)}
+        pieces.append(Piece(name=f"{kind} {earlier + 1}" if earlier else kind, by_model=by_model, span_gco2e=span))
+    return tuple(pieces), tuple(sources)
 
 
 def _pieces(device: Device) -> tuple[tuple[Piece, ...], Embodied]:
