@@ -204,3 +204,13 @@ def test_formula_a_job_must_end_within_the_series() -> None:
     place = Place.of("us-california", "2020-12-31T20:00")
     with pytest.raises(BadValue, match=r"a job of .* h from 2021-01-01 04:00Z leaves it. Start inside, or leave start out"):
         carbon_of_training("smollm2-135m", machine_of("h100-sxm5"), place, tokens=1e12)
+
+
+def test_formula_the_plan_that_nobody_named_takes_least_energy() -> None:
+    """Against every candidate by hand; 12 heads do not divide by 8, so one of them is out."""
+    machine = machine_of("hgx-h100-8")
+    found = carbon_of_serving("vit-b", machine, WORLD, requests=1e4)
+    others = [carbon_of_serving("vit-b", machine, WORLD, requests=1e4, plan=plan) for plan in ("dense=ddp", "dense=tp:2,ddp", "dense=tp:4,ddp")]
+    assert found.footprint.energy_j == pytest.approx(min(each.footprint.energy_j for each in others)) and found.runs.fits
+    with pytest.raises(BadValue, match="tp=8 does not divide 12 heads"):
+        carbon_of_serving("vit-b", machine, WORLD, requests=1e4, plan="dense=tp")

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Final
 
 from thrifty.cost import Case, Job
-from thrifty.cost.plans import Plan, Task, evaluate, footprint_of, layers_named
+from thrifty.cost.plans import Layers, Plan, Task, evaluate, footprint_of, layers_named
+from thrifty.cost.plans import place as place_plan
 from thrifty.cost.plans.pricing import work_flops
 from thrifty.errors import BadValue
 from thrifty.lenses.carbon.workloads.jobs import JobCarbon, Runs
@@ -28,7 +29,8 @@ def carbon_of_serving(
 ) -> JobCarbon:  # fmt: skip
     """Answering so many requests of `prompt` tokens with `new_tokens` each (a sample each, where nothing is read token by token).
 
-    batch : requests at once over all devices; 0: the largest power of two up to 64 that fits
+    batch : requests at once over all devices; 0: the largest power of two up to 64 a copy of the model that fits
+    plan  : of many devices; "": that of a few usual ones (copies, tensor parallelism in a node) that takes least energy a request
     Raises what loading raises; BadValue for no requests, or sizes that the model does not have.
     """
     if not (math.isfinite(requests) and requests > 0):
@@ -74,39 +76,60 @@ def _sizes() -> list[int]:
     return [2**k for k in range(MOST.bit_length() - 1, -1, -1)]
 
 
-def default_plan(machine: Machine) -> str:
-    """Tensor parallelism inside a node, whole models beside each other across nodes."""
-    node = machine.system.tiers[0].count
-    return "dense=tp" if machine.devices <= node else f"dense=tp:{node},ddp"
+def _candidates(machine: Machine) -> list[str]:
+    """Whole models beside each other, or each over more and more devices of a node."""
+    node, found, degree = machine.system.tiers[0].count, ["dense=ddp"], 2
+    while degree <= node and machine.devices % degree == 0:
+        found.append("dense=tp" if degree == machine.devices else f"dense=tp:{degree},ddp")
+        degree *= 2
+    return found
 
 
 def _by_plan(
     workload: str, machine: Machine, place: Place, read: int, written: int, batch: int, format: str | None, plan: str, *, writes: bool
 ) -> Runs:  # fmt: skip
-    system, words = machine.system, Plan.parse(plan or default_plan(machine))
-    parts = [(Task(kind="inference"), read if writes else 0, 1)]
+    """By the plan given, or by that of a few usual ones that takes least energy a request; a batch that nobody gave is the largest that fits."""
+    asked: list[tuple[Task, int, int]] = [(Task(kind="inference"), read if writes else 0, 1)]
     if writes and written > 1:
-        parts.append((Task(kind="inference", phase="decode", context=read + (written - 2) // 2), 0, written - 1))
-    found: Runs | None = None
-    words_said = f"{read} tokens read and {written} written each" if writes else "one sample each"
-    for size in [batch] if batch else [each * max(1, machine.devices // system.tiers[0].count) for each in _sizes()]:
-        found = _plan_runs(workload, machine, place, words, parts, size, format, written if writes else 1, "token" if writes else "sample")
-        if found.fits:
-            break
-    if found is None:
-        raise BadValue(f"batch={batch} is below 1. Give the requests at once.")
-    return replace(found, tokens_read=float(found.requests * read) if writes else 0.0, how=f"{found.how}, {words_said}")
+        asked.append((Task(kind="inference", phase="decode", context=read + (written - 2) // 2), 0, written - 1))
+    parts = [(task, layers_named(workload, task=task, seq=seq, format=format), times) for task, seq, times in asked]
+    best: Runs | None = None
+    refused: BadValue | None = None
+    for words in [plan] if plan else _candidates(machine):
+        try:
+            found = _largest(machine, place, Plan.parse(words), parts, batch, units=written if writes else 1, unit="token" if writes else "sample")
+        except BadValue as error:
+            refused = error
+            continue
+        if best is None or (not found.fits, found.energy_j / found.requests) < (not best.fits, best.energy_j / best.requests):
+            best = found
+    if best is None:
+        raise refused or BadValue(f"no usual plan serves '{workload}' on '{machine.system.name}'. Name one with --plan.")
+    said = f"{read} tokens read and {written} written each" if writes else "one sample each"
+    return replace(best, tokens_read=float(best.requests * read) if writes else 0.0, how=f"{best.how}, {said}")
 
 
-def _plan_runs(
-    workload: str, machine: Machine, place: Place, words: Plan, parts: list[tuple[Task, int, int]], size: int, format: str | None, units: int, unit: str
+def _largest(
+    machine: Machine, place: Place, words: Plan, parts: list[tuple[Task, Layers, int]], batch: int, *, units: int, unit: str
 ) -> Runs:  # fmt: skip
+    """One plan at the batch given, or at the largest that fits, up to 64 requests a copy of the model."""
+    if batch:
+        return _plan_runs(machine, place, words, parts, batch, units, unit)
+    copies = place_plan(words, parts[0][1], machine.system, batch=machine.devices, task=parts[0][0]).replicas
+    found = [_plan_runs(machine, place, words, parts, _sizes()[-1] * copies, units, unit)]
+    for size in _sizes()[:-1] if found[0].fits else ():
+        found.append(_plan_runs(machine, place, words, parts, size * copies, units, unit))
+        if found[-1].fits:
+            break
+    return next(each for each in reversed(found) if each.fits or each is found[0])
+
+
+def _plan_runs(machine: Machine, place: Place, words: Plan, parts: list[tuple[Task, Layers, int]], size: int, units: int, unit: str) -> Runs:
     system = machine.system
     time_s = energy_j = flops = memory = 0.0
     cost: float | None = 0.0
     fits = True
-    for task, seq, times in parts:
-        layers = layers_named(workload, task=task, seq=seq, format=format)
+    for task, layers, times in parts:
         each = evaluate(layers, system, words, batch=size, task=task)
         foot = footprint_of(each, layers, system, words, place.site, task=task)
         time_s, energy_j = time_s + foot.time_s * times, energy_j + foot.energy_j * times
