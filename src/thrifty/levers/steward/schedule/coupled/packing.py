@@ -23,6 +23,8 @@ from thrifty.levers.steward.schedule.temporal.alone import plan_alone
 Floats = npt.NDArray[np.float64]
 MOST_BINARIES: Final = 40_000
 """Above this the integer program is not tried: insertion and the bound are the answer."""
+FEW_BINARIES, CLOSE = 2_000, 1e-4
+"""From so many on it is not tried either where insertion is already this close to the bound."""
 
 
 def plan_under_caps(
@@ -46,7 +48,8 @@ def plan_under_caps(
     if inserted is not None:
         found.append((cost_of(problem, inserted, rate_PT, moved_JP, hourly_P), inserted))
     by = "Lagrange dual"
-    if columns.binaries <= MOST_BINARIES and not (found and found[0][0] - bound <= 1e-9 * abs(bound)):
+    close = 1e-9 if columns.binaries <= FEW_BINARIES else CLOSE
+    if columns.binaries <= MOST_BINARIES and not (found and found[0][0] - bound <= close * abs(bound)):
         whole = solve_whole(problem, columns, cost_C, free_w_PT, seconds, budget)
         if whole.plan is not None:
             found.append((cost_of(problem, whole.plan, rate_PT, moved_JP, hourly_P), whole.plan))
