@@ -21,7 +21,8 @@ RUNS: Final = {
 WHY: Final = {
     "llama-65b": "plan and devices as the paper says; its power is TDP times hours, without hosts",
     "llama-13b": "as LLaMA 65B, on 1024 devices, which is an assumption",
-    "gpt3-175b": "the plan is not published: the fastest of six tried; 330 W were measured with hosts, ours takes the most that hosts may draw",
+    "gpt3-175b": "the plan is not published: of nine tried the one nearest to the published hours (the first gave +75 %); 330 W were measured "
+    "with hosts, ours takes the most that hosts may draw",
 }
 
 
