@@ -162,7 +162,7 @@ def positive_int(name: str, value: object, *, at_most: int | None = None, why: s
     number: float
     try:
         number = float(value) if not isinstance(value, bool) else math.nan  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number) or number != int(number):
         raise BadValue(f"{name}={value} is not a whole number. {fix}")

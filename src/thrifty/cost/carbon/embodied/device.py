@@ -8,6 +8,7 @@ or node, the part spans what chips of that kind can be, and a note says so; no n
 
 from __future__ import annotations
 
+import functools
 import re
 import statistics
 from collections.abc import Mapping, Sequence
@@ -48,7 +49,7 @@ class Embodied:
     @classmethod
     def of(cls, device: Device) -> Embodied:
         """Price the making of `device` by every model that covers its parts."""
-        pieces, notes = _pieces(device, chosen_models(ENSEMBLE))
+        pieces, _, notes = _pieces(_silicon(device), chosen_models(ENSEMBLE))
         found = {piece.part.name: piece for piece in pieces}
         grams = {name: piece.kgco2e * G_PER_KG for name, piece in found.items()}
         return cls(
@@ -62,8 +63,7 @@ class Embodied:
 def price_device(part: Part, names: Sequence[str]) -> Priced:
     """Price a part of kind "device" by its pieces. Raises NotCovered where no chosen model covers any."""
     device = find_named(str(part.parameters["name"]))
-    missing: list[str] = []
-    pieces, notes = _pieces(device, names, missing)
+    pieces, missing, notes = _pieces(_silicon(device), tuple(names))
     if not pieces:
         raise NotCovered(f"{', '.join(names)} covers no part of {device.name}. Choose another model, or ensemble.")
     if isinstance(device, Device) and device.kind == "cpu":
@@ -71,9 +71,20 @@ def price_device(part: Part, names: Sequence[str]) -> Priced:
     return priced_tree(part, pieces, missing, notes)
 
 
-def _pieces(device: Device | Silicon, names: Sequence[str], missing: list[str] | None = None) -> tuple[list[Priced], tuple[str, ...]]:
+def _silicon(device: Device | Silicon) -> Silicon:
+    """What pricing needs of a device, without its name: devices alike in it have one price."""
+    return Silicon(
+        name="", kind=device.kind, die_area_mm2=device.die_area_mm2, process_node_nm=device.process_node_nm, memory_bytes=device.memory_bytes,
+        memory_technology=device.memory_technology, boarded=device.boarded if isinstance(device, Silicon) else True,
+    )  # fmt: skip
+
+
+@functools.lru_cache(maxsize=1024)
+def _pieces(device: Silicon, names: tuple[str, ...]) -> tuple[tuple[Priced, ...], tuple[str, ...], tuple[str, ...]]:
+    """The pieces that the models of `names` cover, priced; labels of those that none covers; notes."""
     notes: list[str] = []
     pieces: list[Priced] = []
+    missing: list[str] = []
     areas, nodes = _areas(device, notes), _nodes(device, notes)
     wanted: list[tuple[str, list[Part]]] = [
         ("die", [_part("die", "logic", area_mm2=area, node_nm=node, packages=0, use=device.kind) for area in areas for node in nodes]),
@@ -81,7 +92,7 @@ def _pieces(device: Device | Silicon, names: Sequence[str], missing: list[str] |
     ]
     memory = _memory(device, notes)
     wanted += [("memory", [memory])] if memory is not None else []
-    if not isinstance(device, Silicon) or device.boarded:
+    if device.boarded:
         board = {"area_cm2": fact("machines:phone.board_area", "area") / 100.0} if device.kind == "soc" else {}
         wanted.append(("board", [_part("board", _BOARDS[device.kind], **board)]))
     for name, cases in wanted:
@@ -94,9 +105,9 @@ def _pieces(device: Device | Silicon, names: Sequence[str], missing: list[str] |
         if priced:
             pieces.append(_spanned(priced))
             notes += [note for note in pieces[-1].notes if note not in notes]
-        elif missing is not None:
+        else:
             missing.append(name)
-    return pieces, tuple(notes)
+    return tuple(pieces), tuple(missing), tuple(notes)
 
 
 def _part(name: str, kind: str, **said: float | str) -> Part:
@@ -114,7 +125,7 @@ def _spanned(cases: Sequence[Priced]) -> Priced:
     return replace(cases[0], kgco2e=Interval(lows, statistics.median(every), highs), by_model=by_model, notes=())
 
 
-def _areas(device: Device | Silicon, notes: list[str]) -> list[float]:
+def _areas(device: Silicon, notes: list[str]) -> list[float]:
     if device.die_area_mm2 is not None:
         return [device.die_area_mm2]
     areas = [fact(f"embodied:die_unknown.{device.kind}.{end}", "area") for end in ("low", "mid", "high")]
@@ -122,7 +133,7 @@ def _areas(device: Device | Silicon, notes: list[str]) -> list[float]:
     return areas
 
 
-def _nodes(device: Device | Silicon, notes: list[str]) -> list[float]:
+def _nodes(device: Silicon, notes: list[str]) -> list[float]:
     known = nodes_of(EPA_TABLE)
     node = device.process_node_nm
     if node is None:
@@ -134,7 +145,7 @@ def _nodes(device: Device | Silicon, notes: list[str]) -> list[float]:
     return [inside]
 
 
-def _memory(device: Device | Silicon, notes: list[str]) -> Part | None:
+def _memory(device: Silicon, notes: list[str]) -> Part | None:
     technology = device.memory_technology.lower()
     if not device.memory_bytes:
         return None

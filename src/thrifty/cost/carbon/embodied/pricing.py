@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from thrifty.cost.carbon.embodied.ensemble import ENSEMBLE, NotCovered, chosen_models, covering, grams_by_model, interval_of, sources_of
-from thrifty.cost.carbon.embodied.models.tables import node_note
+from thrifty.cost.carbon.embodied.models.tables import node_note, nodes_of, rows
 from thrifty.cost.carbon.embodied.parts.checking import complete
 from thrifty.cost.carbon.embodied.parts.part import Part
+from thrifty.cost.carbon.factors import load_pack
 from thrifty.footprint.interval import Interval
 
 G_PER_KG: Final = 1e3
@@ -115,19 +116,21 @@ def _in_state(found: Priced) -> Priced:
     )  # fmt: skip
 
 
+def _lasting() -> frozenset[str]:
+    """Places with a newer intensity, and fuels, whose intensity does not age."""
+    return frozenset((*rows("fabs:places_2023", "carbon_per_energy"), *rows("fabs:fuels", "carbon_per_energy")))
+
+
 def _notes(part: Part, values: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ...]:
     notes: list[str] = []
     if part.kind == "logic":
         node = float(values["node_nm"])
         notes += [f"{name}: {said}" for name, table in _NODE_TABLES.items() if name in names and (said := node_note(table, node))]
-    if "year" in values and values["year"] >= 2023 and "fab" in part.parameters:
-        from thrifty.cost.carbon.embodied.models.tables import rows
-
-        if values["fab"] not in rows("fabs:places_2023", "carbon_per_energy"):
-            notes.append(f"no intensity of {values['fab']} from 2023 on: the older one taken")
+        if "threed" in names and node not in nodes_of("chiplets:epa"):
+            notes.append(f"threed: no factors for {node:g} nm: those of the node nearest in log(node) taken")
+    if "year" in values and values["year"] >= 2023 and values["fab"] not in _lasting():
+        notes.append(f"no intensity of {values['fab']} from 2023 on: the older one taken")
     if part.kind == "dram" and "act" in names:
-        from thrifty.cost.carbon.factors import load_pack
-
         said = load_pack().factor(f"memory:dram.act.{values['row']}").note
         notes += [said] if "stands in" in said else []
     return tuple(notes)

@@ -14,6 +14,7 @@ G: Final = 1e3
 CARBON: Final = Column(key="carbon_gco2e", title="Median", unit="gCO2e", truth="modelled")
 LOW: Final = Column(key="low", title="Least", unit="gCO2e", truth="modelled")
 HIGH: Final = Column(key="high", title="Most", unit="gCO2e", truth="modelled")
+_NAMES: Final = 8
 _BARS: Final = 24
 """Parts that a drawing can hold; the table has all."""
 
@@ -80,7 +81,7 @@ def model_blocks(found: PricedAssembly) -> list[Block]:
         [model, path, priced.by_model[model] * G] for model in by_model for path, priced in shown if model in priced.by_model
     ]  # fmt: skip
     table: list[list[Cell]] = [
-        [model, value * G, Number(value=len(covers[model]), truth="given", style="integer"), ", ".join(p for p, _ in parts if p not in covers[model]) or "–"]
+        [model, value * G, Number(value=len(covers[model]), truth="given", style="integer"), _named([p for p, _ in parts], set(covers[model]))]
         for model, value in sorted(by_model.items(), key=lambda item: item[1])
     ]
     blocks: list[Block] = [
@@ -139,6 +140,12 @@ def _tree(found: PricedAssembly, depth: int, above: int = 1) -> Iterator[tuple[s
         yield f"{indent}\u2003{part.part.label}", part.part.count // inside, part.kgco2e.mid
     for child in found.children:
         yield from _tree(child, depth + 1, inside)
+
+
+def _named(paths: list[str], covered: set[str]) -> str:
+    """The paths that are not covered, the first of them by name."""
+    gone = [path for path in paths if path not in covered]
+    return ", ".join(gone[:_NAMES]) + (f" and {len(gone) - _NAMES} others" if len(gone) > _NAMES else "") or "–"
 
 
 def _kg(value: float) -> str:

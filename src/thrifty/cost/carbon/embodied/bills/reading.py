@@ -81,8 +81,8 @@ def assembly_of(content: Mapping[str, Any], where: str = "bill", depth: int = 0)
     if not isinstance(name, str) or not name.strip():
         raise BadFile(f"{where} has name {name!r}. Give it a text.")
     life = content.get("life")
-    if life is not None and (isinstance(life, bool) or not isinstance(life, int | float)):
-        raise BadFile(f"{where}: life={life!r} is not a number. Give years of service, e.g. life = 5.")
+    if life is not None and (isinstance(life, bool) or not isinstance(life, int | float) or abs(life) > 1e6):
+        raise BadFile(f"{where}: life={life!r} is no number of years. Give e.g. life = 5.")
     parts = tuple(_part(entry, f"{where}, part {place}") for place, entry in enumerate(_entries(content, where), start=1))
     smaller = content.get("assembly", [])
     if not isinstance(smaller, list) or not all(isinstance(each, dict) for each in smaller):

@@ -65,7 +65,7 @@ def _number(name: str, value: Any, key: Key) -> Any:
         return _column(name, value, key)
     try:
         number = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise BadValue(f"{name}={value} is not a number. Give e.g. {name}={key.example}.") from None
     fault = _fault(number, key)
     if fault:

@@ -17,6 +17,8 @@ from thrifty.quantities import positive_int
 
 State = Literal["new", "reused", "recycled"]
 STATES: Final = get_args(State)
+MOST: Final = 10**15
+"""Parts of one kind; what is above is a slip, and no float counts it exactly."""
 _TIMES: Final = re.compile(r"(\d+)\s*\*\s*(.+)", re.DOTALL)
 _COMMON: Final = ("count", "state", "life", "name")
 """Keys of a part of any kind."""
@@ -40,7 +42,7 @@ class Part:
     life_years: float | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "count", positive_int("count", self.count))
+        object.__setattr__(self, "count", positive_int("count", self.count, at_most=MOST))
         object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
         if self.state not in STATES:
             raise BadValue(f"state='{self.state}' is unknown. Choose from: {', '.join(STATES)}.")
@@ -107,7 +109,7 @@ def _checked_tree(part: Part) -> Part:
 def _years(value: Any) -> float:
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise BadValue(f"life={value} is not a number. Give years of service, e.g. 5.") from None
 
 
