@@ -47,6 +47,16 @@ def test_formula_exact_designs_by_hand() -> None:
     assert found.elasticity["new"]["making of new"] == pytest.approx(found.middle["new"]["embodied_gco2e"] / new)
 
 
+def test_formula_focals_ratio_to_the_first() -> None:
+    found = asked("a:embodied_kg=10,delay_s=2,energy_j=100", "b:embodied_kg=20,delay_s=1,energy_j=40", "c:embodied_kg=5,delay_s=2,energy_j=90")
+    b, c = found.normalised
+    assert b.fixed_work == {"0.8": pytest.approx(0.8 * 2 + 0.2 * 0.4), "0.2": pytest.approx(0.2 * 2 + 0.8 * 0.4)}
+    assert b.fixed_time == {"0.8": pytest.approx(0.8 * 2 + 0.2 * 0.8), "0.2": pytest.approx(0.2 * 2 + 0.8 * 0.8)}
+    assert (b.verdict, c.verdict) == ("depends", "better") and b.turns == pytest.approx(0.6 / 1.6)
+    assert asked(OLD, NEW).normalised == ()  # no ratio to what was made of nothing
+    assert asked("a100-80gb", "l40s").to_dict()["designs"]["l40s"]["cci_gco2e_per_eflop"] > 1
+
+
 def test_formula_the_chance_over_an_uncertain_making() -> None:
     # carbon of new is linear in a triangle, so that P(new < old) is the triangle's own share
     low, mode, high = 200.0, 7000.0, 12000.0

@@ -20,8 +20,9 @@ from thrifty.cost.carbon.uncertainty.information import Datum, value_of_datum, v
 from thrifty.cost.carbon.uncertainty.inputs import Choice, Group, Inputs, Lookup, Values, Variable
 from thrifty.cost.carbon.uncertainty.points import METHODS, Method, Net
 from thrifty.cost.carbon.uncertainty.products import Products, Term
+from thrifty.cost.carbon.uncertainty.silicon import DieCarbon, die_carbon, die_inputs
 
 __all__ = [
-    "METHODS", "Chance", "Choice", "Datum", "Draws", "Group", "Inputs", "Lookup", "Method", "Model", "Net", "Products", "SobolIndex", "Summary", "Term",
-    "Values", "Variable", "draw", "sobol_indices", "value_of_datum", "value_of_everything", "value_of_products",
+    "METHODS", "Chance", "Choice", "Datum", "DieCarbon", "Draws", "Group", "Inputs", "Lookup", "Method", "Model", "Net", "Products", "SobolIndex", "Summary",
+    "Term", "Values", "Variable", "die_carbon", "die_inputs", "draw", "sobol_indices", "value_of_datum", "value_of_everything", "value_of_products",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from thrifty.cost.carbon.metrics import METRICS, YEAR_S, Design, Envelope, boundary, envelope_of, parts_of, robust_winner, turning_utilisation
-from thrifty.cost.carbon.metrics.rates import J_PER_KWH
+from thrifty.cost.carbon.metrics.rates import FLOP_PER_EFLOP, J_PER_KWH
 from thrifty.cost.carbon.uncertainty import (
     Chance,
     Datum,
@@ -25,7 +25,9 @@ from thrifty.cost.carbon.uncertainty import (
 )  # fmt: skip
 from thrifty.errors import BadValue, unknown_name
 from thrifty.footprint import pareto_front
+from thrifty.lenses.carbon.comparing.normalised import Normalised, against_first
 from thrifty.lenses.carbon.comparing.questions import Question
+from thrifty.lenses.carbon.comparing.subjects import Subject
 from thrifty.quantities import positive_int
 
 INDEX_SAMPLES = 2**12
@@ -62,6 +64,7 @@ class Comparison:
     indices    : of the difference between the two that lead in the mean, most first
     data       : what knowing each input would save in the mean, most first; everything: knowing all
     envelope   : winners over intensity × life, its breaks in g·s/J; turns: by pair
+    normalised : FOCAL's NCF of each design over the first
     front      : designs that no other beats in making and running at once; robust: one that none beats in either
     elasticity : design -> input -> per cent of carbon that one per cent of it moves, at the means
     """
@@ -79,6 +82,7 @@ class Comparison:
     data: tuple[Datum, ...]
     envelope: Envelope
     turns: tuple[Turn, ...]
+    normalised: tuple[Normalised, ...]
     front: tuple[str, ...]
     robust: str | None
     elasticity: dict[str, dict[str, float]]
@@ -111,16 +115,9 @@ class Comparison:
             "setting": {
                 "intensity_gco2e_per_kwh": q.intensity.to_dict(), "life_years": q.life.to_dict(), "utilisation": q.utilisation.to_dict(), "pue": q.pue,
             },
-            "designs": {
-                s.name: {
-                    "title": s.title, "embodied_kgco2e": {end: getattr(s.span_gco2e, end) / 1e3 for end in ("low", "mid", "high")},
-                    "delay_s": d.delay_s, "energy_j": d.energy_j, "idle_w": d.idle_w, **self.middle[s.name], "summary": self.summaries[s.name].to_dict(),
-                    "least": self.best[s.name], "elasticity": self.elasticity[s.name], "wins_somewhere": s.name in {x["winner"] for x in self.stretches},
-                    "pareto": s.name in self.front,
-                }
-                for s, d in zip(q.subjects, self.designs, strict=True)
-            },
-            "metric": self.metric, "winner": self.winners[self.metric], "winners": self.winners, "by_metric": self.by_metric, "lead_in_the_mean": self.lead,
+            "designs": {subject.name: self._said(subject, design) for subject, design in zip(q.subjects, self.designs, strict=True)},
+            "metric": self.metric, "winner": self.winners[self.metric], "winners": self.winners, "by_metric": self.by_metric,
+            "ncf": {each.name: each.to_dict() for each in self.normalised}, "lead_in_the_mean": self.lead,
             "robust_winner": self.robust, "chances": [{"a": a, "b": b, **chance.to_dict()} for (a, b), chance in self.chances.items()],
             "sobol": {"of": list(self.indices_of), "indices": [index.to_dict() for index in self.indices]},
             "value_of_information": {"everything": self.everything.to_dict(), "data": [datum.to_dict() for datum in self.data]},
@@ -130,6 +127,16 @@ class Comparison:
             "sources": self.sources,
         }  # fmt: skip
 
+    def _said(self, subject: Subject, design: Design) -> dict[str, Any]:
+        name, middle = subject.name, self.middle[subject.name]
+        return {
+            "title": subject.title, "embodied_kgco2e": {end: getattr(subject.span_gco2e, end) / 1e3 for end in ("low", "mid", "high")},
+            "delay_s": design.delay_s, "energy_j": design.energy_j, "idle_w": design.idle_w, **middle,
+            "cci_gco2e_per_eflop": middle["carbon_gco2e"] / subject.flops * FLOP_PER_EFLOP if subject.flops else None,
+            "summary": self.summaries[name].to_dict(), "least": self.best[name], "elasticity": self.elasticity[name],
+            "wins_somewhere": name in {stretch["winner"] for stretch in self.stretches}, "pareto": name in self.front,
+        }  # fmt: skip
+
     @property
     def notes(self) -> list[str]:
         return [note for subject in self.question.subjects for note in subject.notes]
@@ -137,7 +144,7 @@ class Comparison:
     @property
     def sources(self) -> list[str]:
         used = [source for subject in self.question.subjects for source in subject.sources]
-        return list(dict.fromkeys([*used, *(METRICS[name].source for name in METRICS)]))
+        return list(dict.fromkeys([*used, *(METRICS[name].source for name in METRICS), "focal-2024"]))
 
 
 def compare_subjects(question: Question, *, metric: str = "carbon", samples: int = 2**16, method: Method = "sobol", seed: int = 0) -> Comparison:
@@ -174,7 +181,7 @@ def compare_subjects(question: Question, *, metric: str = "carbon", samples: int
         data=tuple(sorted(data, key=lambda datum: -datum.saves)),
         envelope=envelope_of(designs, total, setting.utilisation),
         turns=tuple(_turn(question, a, b, total) for a, b in itertools.combinations(designs, 2)),
-        front=tuple(name for name, keep in zip(names, front, strict=True) if keep),
+        normalised=against_first(designs), front=tuple(name for name, keep in zip(names, front, strict=True) if keep),
         robust=_robust(names, making, using), elasticity=_elasticities(question), samples=drawn.samples, method=method, seed=seed, metric=metric,
     )  # fmt: skip
 

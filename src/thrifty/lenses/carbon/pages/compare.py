@@ -124,7 +124,23 @@ def _metrics(found: Comparison) -> list[Block]:
     winners = set(found.winners.values())
     text = f"All metrics name {next(iter(winners))}." if len(winners) == 1 else "Metrics disagree: choose the one whose question is yours."
     caption = "Each design over the winner, at the middle of all inputs; C is making, the totals charge use"
-    return [Text(text), Table(columns=columns, rows=rows, caption=caption)]
+    return [Text(text), Table(columns=columns, rows=rows, caption=caption), *_normalised(found)]
+
+
+def _normalised(found: Comparison) -> list[Block]:
+    """FOCAL's view, which asks for no place and no life."""
+    if not found.normalised:
+        return []
+    alphas = list(found.normalised[0].fixed_work)
+    columns = (
+        NAME, *(Column(key=f"{way} {a}", title=f"Fixed {way}, α {a}", truth="modelled") for way in ("work", "time") for a in alphas),
+        Column(key="verdict", title="Whatever α"),
+    )  # fmt: skip
+    rows: list[list[Cell]] = [
+        [n.name, *(n.fixed_work[a] for a in alphas), *(n.fixed_time[a] for a in alphas), n.verdict or "depends on the setting"] for n in found.normalised
+    ]
+    first = found.designs[0].name
+    return [Table(columns=columns, rows=rows, caption=f"NCF over {first}: below 1 is less carbon; α is the weight of making, work or time stays the same")]
 
 
 def _boundaries(found: Comparison) -> list[Block]:
