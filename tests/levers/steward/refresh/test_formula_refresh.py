@@ -171,7 +171,8 @@ def test_bills_add_up_to_the_making(rule: str, years: int) -> None:
     shares = yearly_shares(years, rule, decline=min(2.0, years))  # type: ignore[arg-type]
     assert len(shares) == years
     assert math.fsum(shares) == pytest.approx(1)
-    assert all(share > 0 for share in shares) or rule == "declining"
+    assert all(later <= earlier + 1e-12 for earlier, later in itertools.pairwise(shares))
+    assert all(share >= 0 for share in shares)
     if rule == "sum-of-years" and years == 5:
         assert shares == pytest.approx([5 / 15, 4 / 15, 3 / 15, 2 / 15, 1 / 15])
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
+from thrifty.cost.carbon.factors import load_pack
 from thrifty.hardware import Site
 from thrifty.levers.steward.refresh.billing import RULES, yearly_shares
 from thrifty.levers.steward.refresh.deciding import ENDS, Refreshing, fleets_of
 from thrifty.levers.steward.refresh.fleets import Fleets
-from thrifty.report import Bullets, Cell, Chart, Column, Number, Page, Section, Table, Text
+from thrifty.report import Bullets, Cell, Chart, Column, Facts, Number, Page, Section, Source, Style, Table, Text
 
 MODEL = "carbon-ensemble-1"
 
@@ -47,10 +48,32 @@ def refresh_page(found: Refreshing, site: Site, *, command: str, generated: str)
             Section("Longer life or new machines", [_boundary(found, site)], id="boundary"),
             Section("How robust", [_cases(found), Text("Robust means: every combination gives the same answer to whether all is replaced now.")], id="cases"),
             Section("How the making is billed", [_bills(found)], id="bills"),
+            Section("What others found", [_published()], id="published"),
             Section("Not known here", [Bullets(found.decision.notes)], id="notes"),
+        ],
+        sources=[
+            Source(key=key, title=source.title, publisher=source.publisher, date=source.date, url=source.url, licence=source.licence)
+            for key, source in ((key, load_pack().sources[key]) for key in ("carbon-depreciation", "ceo-dc-2025"))
         ],
         command=command, generated=generated,
     )  # fmt: skip
+
+
+def _published() -> Facts:
+    """Numbers of others beside ours; none of them enters an answer."""
+    pack = load_pack()
+
+    def found(path: str, style: Style = "percent") -> Number:
+        factor = pack.factor(f"refresh:{path}")
+        return Number(value=factor.value, truth="literature", source=factor.source, style=style)
+
+    return Facts({
+        "front-loaded bills: old machines cheaper by, least": found("billing.less_low"), "and most": found("billing.less_high"),
+        "linear bills: new machines too cheap by": found("billing.new_cheaper"),
+        "upgrades every 4 years: growth outweighs them in more than": found("upgrades.growth_wins"),
+        "they need an incentive in more than": found("upgrades.incentives_needed"),
+        "countries of 14 whose carbon price brings none": found("upgrades.prices_too_low", "integer"),
+    })  # fmt: skip
 
 
 def _running(fleets: Fleets, replaced: tuple[int, ...], until: float) -> float:

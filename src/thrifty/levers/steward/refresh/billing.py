@@ -16,7 +16,7 @@ def yearly_shares(life_years: int, rule: Rule = "linear", *, decline: float = 2.
 
         linear        1 / L
         sum-of-years  (L − k) / (1 + 2 + … + L)                 the first year bears L times the last one's share
-        declining     decline / L of what is still unbilled; the last year bears the rest
+        declining     decline / L of what is still unbilled, or an even share over the years left once that is more
 
     The two others are front-loaded ("carbon depreciation", 2024-2026): work on new machines bears more, on old ones less, so that nobody is
     drawn to new machines by a flat bill. Raises BadValue for a life below one year, an unknown rule or a decline outside 1 to L.
@@ -33,7 +33,7 @@ def yearly_shares(life_years: int, rule: Rule = "linear", *, decline: float = 2.
     if not (math.isfinite(decline) and 1 <= decline <= max(1, years)):
         raise BadValue(f"decline={decline} is not from 1 to the life of {years} years. Give e.g. 2, twice the linear share.")
     left, shares = 1.0, []
-    for _ in range(years - 1):
-        shares.append(left * decline / years)
+    for year in range(years):
+        shares.append(left * max(decline / years, 1 / (years - year)))
         left -= shares[-1]
-    return (*shares, left)
+    return tuple(shares)

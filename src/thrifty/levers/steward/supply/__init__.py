@@ -2,8 +2,8 @@
 
 After Carbon Explorer (Acun et al., ASPLOS 2023): what counts is what covers the load in its hour; embodied and operational carbon are weighed together. Data
 flows in this order: `stating` makes a `question` from plain values; `replayed` replays supplies, many at once; `linear` bounds what any supply could come to,
-by a linear programme over the year whose dual is recomputed here; `sizing` finds the best supply that holds the target under replay; `searching` replays a whole
-grid and keeps what nothing beats, each checked again by `rechecking`, minute by minute; `deciding` puts it together.
+by a linear programme over the year whose dual is recomputed here; `sizing` finds the best supply that holds the target under replay; `searching` replays a
+whole grid and keeps what nothing beats, each checked again by `rechecking`, minute by minute; `deciding` puts it together.
 
 Not known here: where to build and what connects it, what weather another year brings, selling what is spilled, loss of a battery's capacity within its life,
 and a battery that waits for dirtier hours: the replayed one follows the hour, and the bound says what waiting could be worth.

@@ -171,9 +171,10 @@ def _ends(question: Question, sized: Sized) -> dict[str, Any]:
 
 def _search(question: Question, searched: Searched) -> dict[str, Any]:
     names = searched.columns
+    least = {**searched.built(searched.least).to_dict(), "value": float(searched.rows_PC[searched.least, 4:6].sum())}
     return {
         "points": searched.points, "unit": question.unit, "checked": len(searched.rows_PC), "disagreed_mwh": searched.disagreed_mwh,
-        "seconds": sum(searched.seconds), "least_total": {**searched.built(searched.least).to_dict(), "value": float(searched.rows_PC[searched.least, 4:6].sum())},
+        "seconds": sum(searched.seconds), "least_total": least,
         "least_that_reaches_the_target": None if searched.holding is None else {**searched.holding.to_dict(), "value": searched.holding_value},
         "front": [dict(zip(names, map(float, row), strict=True)) for row in searched.rows_PC],
     }  # fmt: skip
@@ -192,7 +193,8 @@ def _sentence(question: Question, sized: Sized, making_t: float, grid_t: float, 
     if sized.reached > question.target + 1e-4:
         holds += f" (asked: {question.target:.4g}; {least} lies above it)"
     gap = max(0.0, sized.value - sized.bound) / sized.value if sized.value else 0.0
+    worse = " That is more than the grid alone emits: here the target costs carbon." if making_t + grid_t > before_t else ""
     return (
         f"Build {', '.join(parts)}: they {holds} and emit {making_t + grid_t:,.0f} t in the period ({making_t:,.0f} making, {grid_t:,.0f} grid) instead of "
-        f"{before_t:,.0f} t. No supply can be more than {gap:.2%} better."
+        f"{before_t:,.0f} t.{worse} No supply can be more than {gap:.2%} better."
     )

@@ -90,11 +90,12 @@ def front_of(making_N: Floats, grid_N: Floats) -> np.ndarray[tuple[int], np.dtyp
 
 def search_supplies(
     question: Question, grid: Grid, *, depth: float = 1.0, progress: Progress | None = None, folder: Path | None = None,
-    asked: Mapping[str, Any] | None = None,
+    asked: Mapping[str, Any] | None = None, backend: str = "loky",
 ) -> Searched:  # fmt: skip
     """Replay every supply of `grid` and keep the front of (making, grid) and the least total that reaches the target.
 
-    folder, asked : where given, slabs of the grid are tasks of a campaign in `folder`, so that a stopped search goes on; `asked` states the question
+    folder, asked : where given, slabs of the grid are tasks of a campaign in `folder`, so that a stopped search goes on; `asked` states the question;
+        backend: who runs them, see `campaign`
     Raises BadValue where the recheck disagrees: a defect of ours.
     """
     tell = progress or (lambda what, share: None)
@@ -103,7 +104,7 @@ def search_supplies(
     if folder is not None:
         if asked is None:
             raise BadValue("a search in a folder states its question as plain values. Give asked.")
-        slabs = _campaign(grid, depth, folder, asked, progress)
+        slabs = _campaign(grid, depth, folder, asked, progress, backend)
     else:
         for place, solar in enumerate(grid.solar_mw):
             tell(f"search: {solar:.0f} MW solar", 0.9 * place / len(grid.solar_mw))
@@ -148,14 +149,14 @@ def run_slab(configuration: Mapping[str, Any], seed: int) -> list[dict[str, floa
     return _slab(question, float(configuration["solar_mw"]), Grid(solar_mw=np.zeros(1), **axes), float(configuration["depth"]))
 
 
-def _campaign(grid: Grid, depth: float, folder: Path, asked: Mapping[str, Any], progress: Progress | None) -> list[list[dict[str, float]]]:
+def _campaign(grid: Grid, depth: float, folder: Path, asked: Mapping[str, Any], progress: Progress | None, backend: str) -> list[list[dict[str, float]]]:
     from thrifty.campaign import run
 
     text = json.dumps({key: value for key, value in asked.items() if value == value}, sort_keys=True)
     tasks = [
         {"asked": text, "solar_mw": float(solar), "depth": depth, **{axis: getattr(grid, axis).tolist() for axis in AXES[1:]}} for solar in grid.solar_mw
     ]
-    results = run("thrifty.levers.steward.supply.searching:run_slab", tasks, folder=folder, progress=progress)
+    results = run("thrifty.levers.steward.supply.searching:run_slab", tasks, folder=folder, backend=backend, progress=progress)
     if results.failures:
         raise BadValue(f"{len(results.failures)} parts of the search failed, the first: {results.failures[0].error}. Mend it and run again.")
     names = (*_COLUMNS, "holding")

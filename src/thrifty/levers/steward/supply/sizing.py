@@ -16,7 +16,7 @@ from thrifty.progress import Progress
 
 SLACK: Final = 1e-9
 """Share of the load by which a target may be missed and still holds: rounding of a year's sum."""
-_HALVINGS: Final = 30
+_HALVINGS, _LAST_HALVINGS = 20, 36
 _SIDE, _SIDE_EXTRA, _MORE = 7, 5, 5
 _LEVELS: Final = 40
 
@@ -93,7 +93,7 @@ def near(question: Question, start: Built, rates: Rates) -> tuple[float, Built]:
     return value, built
 
 
-def _least_battery(question: Question, depth: float, points_PC: Floats) -> Floats:
+def _least_battery(question: Question, depth: float, points_PC: Floats, halvings: int = _HALVINGS) -> Floats:
     """(P,) MWh of the least battery with which each (solar, wind, extra) holds the target; infinite where the largest does not."""
     extra = points_PC[:, 2] if question.flexible else None
     allowed = question.allowed_mwh + SLACK * question.load_mwh
@@ -105,7 +105,7 @@ def _least_battery(question: Question, depth: float, points_PC: Floats) -> Float
     most = np.full(count, question.most.battery_mwh)
     possible, without = holds(most), holds(np.zeros(count))
     low, high = np.zeros(count), np.where(without, 0.0, most)
-    for _ in range(_HALVINGS):
+    for _ in range(halvings if (possible & ~without).any() else 0):
         middle = (low + high) / 2
         enough = holds(middle)
         high, low = np.where(enough, middle, high), np.where(enough, low, middle)
@@ -146,6 +146,12 @@ def _around(question: Question, depth: float, start: Relaxed | Built, rates: Rat
         if (width < 1e-4 * np.maximum(centre, mean)).all():
             break
     value, at_best, battery_mwh, reached = best
+    if math.isfinite(value):  # the same supply with the least battery to the last digit, where that is what was found
+        least_mwh = float(_least_battery(question, depth, at_best[None, :3], _LAST_HALVINGS)[0])
+        if least_mwh < battery_mwh <= least_mwh + most.battery_mwh * 2.0 ** (1 - _HALVINGS):
+            extra = [at_best[2]] if question.flexible else None
+            last = outcomes(question, [at_best[0]], [at_best[1]], [least_mwh], extra, depth=depth, rates=rates)
+            value, battery_mwh, reached = float(last.value_N[0]), least_mwh, float(last.reached_N[0])
     built = Built(solar_mw=float(at_best[0]), wind_mw=float(at_best[1]), battery_mwh=battery_mwh, extra_mw=float(at_best[2]), depth=depth)
     return value, built, reached
 

@@ -53,6 +53,8 @@ def asked_question(**asked: Any) -> Question:
         grid = intensity_of_grid(said["site"], said["boundary"] or None, fill=fill)
         region, place = region_of(said["site"]), said["site"]
     notes += grid.notes
+    if grid.boundary == "direct":
+        notes.append("the grid counts what power plants emit themselves, own supply is counted with its making: the grid is favoured")
     load, load_notes = _load(said, grid.series, grid.flat, region)
     notes += load_notes
     pue = float(said["pue"])
