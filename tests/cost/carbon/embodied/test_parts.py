@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from thrifty.cost.carbon.embodied import Part, parse_part, price
+from thrifty.cost.carbon.embodied import KINDS, Part, parse_part, part_of, price
 from thrifty.cost.carbon.embodied.models.tables import rows
 from thrifty.errors import BadValue, ThriftyError, UnknownName
 
@@ -23,6 +23,14 @@ def test_formula_gb_and_gib_are_different_sizes() -> None:
     assert price(parse_part("dram:gib=100,modules=4")).by_model["llmcarbon"] == pytest.approx(0.4 * 100 * 1.073741824)
     assert price(parse_part("ssd:tb=1")).by_model == pytest.approx(price(parse_part("ssd:gb=1000")).by_model)
     assert price(parse_part("ssd:tib=1")).by_model["act"] == pytest.approx(7.2 * 1.099511627776)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_priced_by_what_it_needs_alone(kind: str) -> None:
+    """Defaults that the pack must have; every model that knows the kind answers or leaves it out, and at least one answers."""
+    found = price(part_of(kind, {name: key.example for name, key in KINDS[kind].items() if key.default is None}))
+    assert 0 <= found.kgco2e.low <= found.kgco2e.mid <= found.kgco2e.high and found.kgco2e.mid > 0
+    assert found.by_model and found.single_model == (len(found.by_model) == 1) and found.sources
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ KINDS: Final[Mapping[str, Mapping[str, Key]]] = {
     "nic": {},
     "cxl": {},
     "rack": {},
-    "building": {"mw": _size("50", _said("machines:hall.building_power", "power", 1e-6))},
+    "building": {"mw": _size("50", _said("servers:building.limit", "power", 1e-6))},
     "battery": {"kwh": _size("100"), "type": _choice("nmc", _names("machines:battery", dimension="carbon_per_energy"), "nmc")},
     "metal": {"kg": _size("10"), "type": _choice("steel", _names("machines:metal", dimension="carbon_per_mass"))},
     "passive": {"kg": _size("0.01"), "type": _choice("mlcc", _names("machines:passive", dimension="energy_per_mass")), **_FAB},
