@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 G: Final = 1e3
 CARBON: Final = Column(key="carbon_gco2e", title="Median", unit="gCO2e", truth="modelled")
+SAID: Final = Column(key="carbon_gco2e", title="Making", unit="gCO2e", truth="modelled")
 LOW: Final = Column(key="low", title="Least", unit="gCO2e", truth="modelled")
 HIGH: Final = Column(key="high", title="Most", unit="gCO2e", truth="modelled")
 _NAMES: Final = 8
@@ -87,12 +88,12 @@ def model_blocks(found: PricedAssembly) -> list[Block]:
     blocks: list[Block] = [
         Chart(
             kind="stacked bars", title="What each model says, by part",
-            columns=(Column(key="model", title="Model"), Column(key="part", title="Part"), CARBON), rows=stacked, x="carbon_gco2e", y="model", series="part",
+            columns=(Column(key="model", title="Model"), Column(key="part", title="Part"), SAID), rows=stacked, x="carbon_gco2e", y="model", series="part",
             alt="Stacked bars of grams of CO2e, one bar a model, its pieces the parts that it covers; a short bar may be a model that covers few parts.",
         ),
         Table(
             columns=(
-                Column(key="model", title="Model"), CARBON, Column(key="covered", title="Parts covered", truth="given"),
+                Column(key="model", title="Model"), SAID, Column(key="covered", title="Parts covered", truth="given"),
                 Column(key="gone", title="Not covered"),
             ),
             rows=table, caption="Models, each over the parts that it covers: compare two only where they cover the same",
