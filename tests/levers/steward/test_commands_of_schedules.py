@@ -84,17 +84,18 @@ def test_caps_in_and_caps_out(capsys: pytest.CaptureFixture[str], tmp_path: Path
 
 
 @pytest.mark.parametrize(("words", "message"), [
-    (["schedule"], "there is no job to schedule"),
+    (["schedule"], "there is no place to run at. Give --site NAME"),
+    (["schedule", "--site", "us-california"], "there is no job to schedule"),
     (["schedule", "--job", JOB, "--site", "mars"], "mars"),
-    (["schedule", "--job", JOB, "--cap", "1 kg"], "kg"),
-    (["schedule", "--job", JOB, "--cap", "-1"], "cap '-1' is not above 0"),
-    (["schedule", "--job", JOB, "--cap", "1 kW"], "job 'night#1' draws 2 kW, above the cap of 1 kW at us-california"),
-    (["schedule", "--job", JOB, "--boundary", "all"], "boundary='all' is unknown"),
-    (["schedule", "--job", JOB.replace("2020", "2021")], "job 'night#1' may run from"),
-    (["policy", "--job", JOB, "--scenario", "mars"], "No carbon price scenario named 'mars'"),
-    (["policy", "--job", JOB, "--carbon-price", "-3"], "a carbon price of -3 USD/t cannot be"),
+    (["schedule", "--site", "us-california", "--job", JOB, "--cap", "1 kg"], "kg"),
+    (["schedule", "--site", "us-california", "--job", JOB, "--cap", "-1"], "cap '-1' is not above 0"),
+    (["schedule", "--site", "us-california", "--job", JOB, "--cap", "1 kW"], "job 'night#1' draws 2 kW, above the cap of 1 kW at us-california"),
+    (["schedule", "--site", "us-california", "--job", JOB, "--boundary", "all"], "boundary='all' is unknown"),
+    (["schedule", "--site", "us-california", "--job", JOB.replace("2020", "2021")], "job 'night#1' may run from"),
+    (["policy", "--site", "us-california", "--job", JOB, "--scenario", "mars"], "No carbon price scenario named 'mars'"),
+    (["policy", "--site", "us-california", "--job", JOB, "--carbon-price", "-3"], "a carbon price of -3 USD/t cannot be"),
     (["policy", "--job", JOB, "--site", "eia-cal", "--carbon-price", "3"], "place 'eia-cal' states no price of electricity"),
-    (["policy", "--job", JOB, "--cap-t", "1e-9"], "no schedule emits at most"),
+    (["policy", "--site", "us-california", "--job", JOB, "--cap-t", "1e-9"], "no schedule emits at most"),
     (["caps", "--idle-w", "70", "--event", "noon=3"], "event 'noon=3' is not FROM/TO=SHARE"),
     (["caps", "--idle-w", "70", "--demand", "nan"], "demand has a step that is negative or not a number"),
 ])  # fmt: skip

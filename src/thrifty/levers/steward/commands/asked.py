@@ -60,8 +60,10 @@ def asked_problem(
         names = [site, *names]
     elif site and names:
         names = [site, *(name for name in names if name != site)]
-    elif not names and (site or (mix is None and not own)):
-        names = [site or "us-california"]
+    elif not names and site:
+        names = [site]
+    if not (names or own or mix is not None):
+        raise BadValue("there is no place to run at. Give --site NAME, --sites A,B, --mix FILE, or [[places]] in the file of jobs.")
     places = list(own)
     places += [place_of(name, mix=mix, prices=prices, **kinds) for name in names if name not in {place.name for place in own}]
     if mix is not None and not names:

@@ -83,9 +83,8 @@ def _timelines(found: Scheduled) -> list[Block]:
         alt="Line of the grid's carbon intensity with the building's share, hour by hour over the period of the plan, one line a place.",
     )  # fmt: skip
     names = set(range(min(len(problem.jobs), MOST_DRAWN)))
-    bars: list[list[Cell]] = []
-    for what, plan in (("at release", found.before), ("this plan", found.after)):
-        bars += _bars(found, plan, what, names)
+    both = [bar for what, plan in (("at release", found.before), ("this plan", found.after)) for bar in _bars(found, plan, what, names)]
+    bars: list[list[Cell]] = [bar for _, bar in sorted(both, key=lambda pair: pair[0])]
     gantt = Chart(
         kind="timeline", title="Jobs at release and by this plan" + ("" if len(names) == len(problem.jobs) else f" (the first {MOST_DRAWN})"),
         columns=(
@@ -98,11 +97,12 @@ def _timelines(found: Scheduled) -> list[Block]:
     return [line, gantt]
 
 
-def _bars(found: Scheduled, plan: Plan, what: str, jobs: set[int]) -> list[list[Cell]]:
+def _bars(found: Scheduled, plan: Plan, what: str, jobs: set[int]) -> list[tuple[int, list[Cell]]]:
+    """Bars of one schedule with the number of their job, by which both schedules' rows stand together."""
     step = found.problem.step_h
     several = len(found.problem.places) > 1
     return [
-        [f"{found.problem.jobs[job].name}, {what}" + (f" ({found.problem.places[place].name})" if several else ""), first * step, last * step, what]
+        (job, [f"{found.problem.jobs[job].name}, {what}" + (f" ({found.problem.places[place].name})" if several else ""), first * step, last * step, what])
         for job, place, first, last, _ in plan.spans(found.problem) if job in jobs
     ]  # fmt: skip
 

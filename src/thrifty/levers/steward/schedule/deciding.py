@@ -13,6 +13,7 @@ from thrifty.levers.steward.decision import Certificate, Decision
 from thrifty.levers.steward.schedule.asking.problem import Problem
 from thrifty.levers.steward.schedule.coupled.inserting import at_release_under_caps
 from thrifty.levers.steward.schedule.coupled.packing import cost_of, plan_under_caps
+from thrifty.levers.steward.schedule.elastic.scaling import hull_groups
 from thrifty.levers.steward.schedule.plan import Plan
 from thrifty.levers.steward.schedule.temporal.alone import at_release, plan_alone
 
@@ -73,6 +74,9 @@ def decide(
         regret, by = value - best, f"plan on the true series; {by}"
     if capped and problem.pauses_J.any():
         notes.append("a job that may pause may also run a part of a slot, throttled")
+        grouped = [job.name for job in problem.jobs if job.elastic and hull_groups(job.elastic)[0].max() > 1]
+        if grouped:
+            notes.append(f"servers of {', '.join(grouped[:3])} come in groups that share slots in time: for them the cap holds on average over a slot")
     first = before.footprint(problem, embodied=embodied)
     plan = {"saving": 0.0, **after.to_dict(problem, before), **(extra or {})}
     change = Change(before=first, after=after.footprint(problem, embodied=embodied), artefact="", command=command)

@@ -107,6 +107,15 @@ def test_elastic_under_a_cap_equals_a_program_written_out_by_hand() -> None:
     assert bound == pytest.approx(expected)
 
 
+def test_formula_groups_of_servers_draw_all_their_power() -> None:
+    # Three servers do 3 an hour together; under a cap of two kilowatts a slot holds two thirds of them, so 5 of work need 2, 2 and 1 in order of price.
+    p = problem([job("e", 5, 0, 4, elastic=(1.0, 0.2, 1.8))], place([4, 1, 2, 3], cap_w=2e3))
+    found = decide(p)
+    assert found.after.share_R.tolist() == pytest.approx([2, 2, 1])
+    assert found.after.slot_R.tolist() == [1, 2, 3]
+    assert any("servers of e come in groups" in note for note in found.decision.notes)
+
+
 def test_insertion_holds_caps_and_deadlines_where_the_integer_program_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packing, "MOST_BINARIES", 0)
     draw = np.random.default_rng(5)
