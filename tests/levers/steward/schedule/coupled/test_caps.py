@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import sys
 
 import numpy as np
 import pytest
 from tests.levers.steward.schedule.problems import job, place, problem
 
-from thrifty.errors import BadValue
+from thrifty.errors import BadValue, MissingExtra
 from thrifty.levers.steward.schedule import Problem, decide
 from thrifty.levers.steward.schedule.coupled import packing
 from thrifty.levers.steward.schedule.coupled.packing import lagrangian, plan_under_caps
@@ -144,6 +145,15 @@ def test_places_fill_up_and_copying_data_counts() -> None:
     assert moved.after.carbon_g_J(moved.problem).tolist() == pytest.approx([400])
     stays = decide(problem([job("a", 2, 0, 4, moved_bytes=1e13)], dirty, clean, kwh_per_gb=0.001))
     assert stays.after.carbon_g_J(stays.problem).tolist() == pytest.approx([600])
+
+
+def test_without_the_solver_only_a_cap_that_binds_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    monkeypatch.setitem(sys.modules, "scipy.optimize", None)
+    jobs = [job(f"j{k}", 2, 0, 4) for k in range(2)]
+    assert decide(problem(jobs, place([1, 2, 3, 4], cap_w=2e3))).decision.certificate is not None
+    with pytest.raises(MissingExtra, match=r'scheduling under a cap needs scipy\. Install: pip install "thrifty\[optimize\]"'):
+        decide(problem(jobs, place([1, 2, 3, 4], cap_w=1e3)))
 
 
 def test_what_does_not_fit_names_the_job() -> None:

@@ -43,14 +43,14 @@ def best_caps(device: CappedDevice, demand_T: npt.ArrayLike, grams_per_w_T: Floa
 
     Raises BadValue for a throughput outside 0 to 1, or where even full speed is too slow; MissingExtra without SciPy.
     """
-    import scipy.sparse as sparse
-
     demand = check_demand(demand_T)
     if not 0 < throughput <= 1:
         raise BadValue(f"throughput={throughput:g} cannot be. Give the share of the work that must be done, above 0 and up to 1.")
     if allowed < 0:
         raise BadValue(f"work may wait {allowed} slots. Give at least 0.")
     optimize = solver()
+    import scipy.sparse as sparse
+
     slots = len(demand)
     grams, unit = np.asarray(grams_per_w_T, dtype=np.float64), max(float(np.mean(grams_per_w_T)), 1e-30)
     span = device.full_w - device.idle_w

@@ -46,9 +46,9 @@ def solver() -> Any:
 
 def relax(problem: Problem, columns: Columns, cost_C: Floats, free_w_PT: Floats, budget: Budget | None = None) -> Relaxed:
     """The linear program. Raises BadValue, naming the job that is short of most, where not even parts of jobs fit."""
+    optimize = solver()
     import scipy.sparse
 
-    optimize = solver()
     done, right = done_rows(problem, columns)
     caps, free, place_R, slot_R = cap_rows(problem, columns, free_w_PT)
     # Rows in units of their own right side, costs in units of their mean: HiGHS' tolerances are absolute.
