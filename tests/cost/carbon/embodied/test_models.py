@@ -152,3 +152,21 @@ def test_formula_names_of_one_generation_share_a_row(node: int, row: int) -> Non
     found = price(parse_part(f"logic:area_mm2=100,node_nm={node}"))
     assert found.by_model["act"] == kg(f"logic:area_mm2=100,node_nm={row}", "act")
     assert f"act: no factors for {node} nm: those of {row} nm taken" in found.notes
+
+
+@pytest.mark.parametrize("node", [14, 7, 5])
+@pytest.mark.parametrize("area_mm2", [50, 120, 200, 300])
+def test_formula_twice_the_die_costs_more_than_twice_as_much(area_mm2: int, node: int) -> None:
+    """Large dies fail more often; ACT and imec by themselves do not know it, the ensemble's median does."""
+    one, two = (price(parse_part(f"logic:area_mm2={area},node_nm={node},packages=0")) for area in (area_mm2, 2 * area_mm2))
+    assert two.kgco2e.mid > 2 * one.kgco2e.mid
+    assert two.by_model["imec"] == pytest.approx(2 * one.by_model["imec"]) and two.by_model["threed"] > 2 * one.by_model["threed"]
+    assert two.kgco2e.low <= min(two.by_model.values()) and two.kgco2e.high >= max(two.by_model.values())
+
+
+def test_formula_a_stated_yield_or_use_is_taken_as_it_is() -> None:
+    stated = price(parse_part("logic:area_mm2=600,node_nm=7,yield=0.875"))
+    assert stated.kgco2e.mid == sorted(stated.by_model.values())[2] and not any("no yield stated" in note for note in stated.notes)
+    sold = price(parse_part("logic:area_mm2=600,node_nm=7,use=gpu"))
+    assert not any("no yield stated" in note for note in sold.notes)
+    assert any("45% by its area, instead of 87.5%" in note for note in price(parse_part("logic:area_mm2=826,node_nm=7")).notes)

@@ -134,7 +134,8 @@ def test_formula_fab_by_place_year_and_fuel() -> None:
         ("fab=wind,year=2024", 11), ("fab=world,year=2025", 481), ("fab_ci=50", 50), ("fab=iceland,fab_ci=0", 0),
     ):  # fmt: skip
         assert act(words) == pytest.approx(wanted(intensity)), words
-    assert price(parse_part("logic:area_mm2=100,node_nm=7,fab=brazil,year=2023")).notes == ("no intensity of brazil from 2023 on: the older one taken",)
+    brazil = parse_part("logic:area_mm2=100,node_nm=7,yield=0.9,fab=brazil,year=2023")
+    assert price(brazil).notes == ("no intensity of brazil from 2023 on: the older one taken",)
 
 
 def test_formula_state_of_a_part() -> None:

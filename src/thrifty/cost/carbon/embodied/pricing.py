@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from thrifty.cost.carbon.embodied.ensemble import ENSEMBLE, NotCovered, chosen_models, covering, grams_by_model, interval_of, sources_of
+from thrifty.cost.carbon.embodied.ensemble import ENSEMBLE, NotCovered, chosen_models, covering, grams_by_model, interval_of, sources_of, with_failing
 from thrifty.cost.carbon.embodied.models.tables import node_note, nodes_of, rows
+from thrifty.cost.carbon.embodied.models.threed import share_good
 from thrifty.cost.carbon.embodied.parts.checking import complete
 from thrifty.cost.carbon.embodied.parts.part import Part
 from thrifty.cost.carbon.factors import load_pack
@@ -75,20 +76,26 @@ def price(part: Part, models: str | Sequence[str] = ENSEMBLE) -> Priced:
         found = price_joined(part, names)
     else:
         values = complete(part.kind, part.parameters)
-        found = priced_from(part, grams_by_model(part.kind, values, names), names, _notes(part, values, names))
+        told = with_failing(part.kind, values, names)
+        found = priced_from(
+            part, grams_by_model(part.kind, values, names), names, _notes(part, values, names), None if told is None else grams_by_model(part.kind, told, names)
+        )  # fmt: skip
     return _in_state(found)
 
 
-def priced_from(part: Part, grams: Mapping[str, float], names: Sequence[str], notes: Sequence[str] = ()) -> Priced:
-    """The answer for all `part.count` from each model's grams of one. Raises NotCovered where there is none."""
+def priced_from(
+    part: Part, grams: Mapping[str, float], names: Sequence[str], notes: Sequence[str] = (), at_own_yield: Mapping[str, float] | None = None
+) -> Priced:  # fmt: skip
+    """The answer for all `part.count` from each model's grams of one (and those at a die's own yield). Raises NotCovered where there is none."""
     if not grams:
         who = ", ".join(covering(part.kind)) or "none"
         raise NotCovered(f"{', '.join(names)} does not cover {part.words()}. Models that know such parts: {who}.")
     each = part.count / G_PER_KG
     single = len(grams) < 2
     said = (f"single model: only {next(iter(grams))} answers; widened both ways by the spread of such models",) if single else ()
+    span = interval_of(grams, part.kind, at_own_yield) * each
     return Priced(
-        part=part, kgco2e=interval_of(grams, part.kind) * each, by_model={name: value * each for name, value in grams.items()}, single_model=single,
+        part=part, kgco2e=span, by_model={name: value * each for name, value in grams.items()}, single_model=single,
         sources=sources_of(tuple(grams)), notes=(*said, *notes),
     )  # fmt: skip
 
@@ -126,6 +133,9 @@ def _notes(part: Part, values: Mapping[str, Any], names: Sequence[str]) -> tuple
     if part.kind == "logic":
         node = float(values["node_nm"])
         notes += [f"{name}: {said}" for name, table in _NODE_TABLES.items() if name in names and (said := node_note(table, node))]
+        if with_failing(part.kind, values, names) is not None and {"act", "imec"} & set(names):
+            share = float(share_good(values))
+            notes.append(f"no yield stated: for the median, act and imec are told the die's own, {share:.0%} by its area, instead of {values['yield']:.1%}")
         if "threed" in names and node not in nodes_of("chiplets:epa"):
             notes.append(f"threed: no factors for {node:g} nm: those of the node nearest in log(node) taken")
     if "year" in values and values["year"] >= 2023 and values["fab"] not in _lasting():

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from thrifty.cost.carbon.embodied.design import designing_g
-from thrifty.cost.carbon.embodied.ensemble import ENSEMBLE, chosen_models, covering
-from thrifty.cost.carbon.embodied.models import MODELS
+from thrifty.cost.carbon.embodied.ensemble import ENSEMBLE, chosen_models, covering, with_failing
+from thrifty.cost.carbon.embodied.models import MODELS, Values
 from thrifty.cost.carbon.embodied.models.tables import Labels
 from thrifty.cost.carbon.embodied.parts.checking import complete
 from thrifty.cost.carbon.embodied.parts.kinds import TREES, spread_of
@@ -90,23 +90,32 @@ def _price_column(part: Columns, names: Sequence[str], size: int) -> tuple[npt.N
     said = {name: np.asarray(value) if isinstance(value, list | tuple) else value for name, value in part.said.items()}
     values = complete(part.kind, said)
     chosen = [name for name in names if part.kind in MODELS[name]]
-    grams_MN = np.empty((len(chosen), size))
-    for place, name in enumerate(chosen):
-        grams_MN[place] = MODELS[name][part.kind](values)
-    if part.kind == "logic":
-        grams_MN += designing_g(values)
-    grams_MN.sort(axis=0)  # NaN, where a model does not cover a part, goes last
+    grams_MN = _grams(part.kind, values, chosen, size)
     known = len(chosen) - np.isnan(grams_MN).sum(axis=0) if chosen else np.zeros(size, dtype=int)
     if (known == 0).any():
         row = int(np.argmin(known))
         raise BadValue(f"{', '.join(names)} does not cover {part.kind} in row {row}. Models that know such parts: {', '.join(covering(part.kind))}.")
     ends = _ends(grams_MN, known)
+    if (told := with_failing(part.kind, values, names)) is not None:
+        at_own_yield = _ends(_grams(part.kind, told, chosen, size), known)
+        ends = np.stack([np.minimum(ends[0], at_own_yield[0]), at_own_yield[1], np.maximum(ends[2], at_own_yield[2])])
     alone = known == 1
     if alone.any():
         spread = spread_of(part.kind)
         ends[0] = np.where(alone, ends[0] / spread, ends[0])
         ends[2] = np.where(alone, ends[2] * spread, ends[2])
     return ends * (_counts(part.count, part.kind) / G_PER_KG), alone
+
+
+def _grams(kind: str, values: Values, chosen: Sequence[str], size: int) -> npt.NDArray[np.float64]:
+    """(M, N) grams of one part by every chosen model, sorted along models; NaN, where a model does not cover a part, goes last."""
+    grams_MN = np.empty((len(chosen), size))
+    for place, name in enumerate(chosen):
+        grams_MN[place] = MODELS[name][kind](values)
+    if kind == "logic":
+        grams_MN += designing_g(values)
+    grams_MN.sort(axis=0)
+    return grams_MN
 
 
 def _ends(grams_MN: npt.NDArray[np.float64], known: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

@@ -44,7 +44,7 @@ def package_g(v: Values) -> Number:
 
 
 def _logic(v: Values) -> Number:
-    return area_g_per_cm2(v) * v["area_mm2"] / MM2_PER_CM2 + package_g(v)
+    return area_g_per_cm2(v) * v.get("failing", 1.0) * v["area_mm2"] / MM2_PER_CM2 + package_g(v)
 
 
 def _dram(v: Values) -> Number:

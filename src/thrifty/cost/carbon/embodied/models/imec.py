@@ -12,7 +12,7 @@ SOURCES: Final = ("imec-2022",)
 
 
 def _logic(v: Values) -> Number:
-    return at_node("logic:imec.cpa", "carbon_per_area", v["node_nm"]) * v["area_mm2"] / MM2_PER_CM2 + package_g(v)
+    return at_node("logic:imec.cpa", "carbon_per_area", v["node_nm"]) * v.get("failing", 1.0) * v["area_mm2"] / MM2_PER_CM2 + package_g(v)
 
 
 PARTS: Final[Mapping[str, Callable[[Values], Number]]] = {"logic": _logic, "packaging": package_g}

@@ -34,6 +34,14 @@ def _between() -> npt.NDArray[np.float64]:
     return np.asarray(np.sqrt(nodes[:-1] * nodes[1:]), dtype=np.float64)
 
 
+def share_good(v: Values) -> Number:
+    """The share of dies that work by their area and the node's defects: negative binomial."""
+    die_mm2: Any = v["area_mm2"] / v["dies"]
+    clustering = fact("chiplets:clustering.die", "ratio")
+    defects = _table("defects", "count_per_area")[np.searchsorted(_between(), v["node_nm"], side="left")]
+    return np.exp(-clustering * np.log1p(die_mm2 * defects / clustering))
+
+
 def _logic(v: Values) -> Number:
     node: Any = v["node_nm"]
     nodes = nodes_of("chiplets:epa")
@@ -44,9 +52,7 @@ def _logic(v: Values) -> Number:
     die_mm2: Any = v["area_mm2"] / v["dies"]
     wafer_mm = fact("chiplets:fab.wafer", "length")
     fit = np.floor(math.pi * wafer_mm**2 / (4 * die_mm2) - math.pi * wafer_mm / np.sqrt(2 * die_mm2))
-    clustering = fact("chiplets:clustering.die", "ratio")
-    by_area = np.exp(-clustering * np.log1p(die_mm2 * _table("defects", "count_per_area")[row] / clustering))
-    good = np.where(np.isnan(v["yield_stated"]), by_area, v["yield_stated"])
+    good = np.where(np.isnan(v["yield_stated"]), share_good(v), v["yield_stated"])
     dies = v["dies"] * per_cm2 * (math.pi * wafer_mm**2 / 4 / np.maximum(fit, 1)) / MM2_PER_CM2 / good
     inside = (fit >= 1) & (node >= nodes[0] / FAR) & (node <= nodes[-1] * FAR)
     return np.where(inside, dies + np.where(v["packages"] > 0, _packaging(v), 0.0), np.nan)
