@@ -13,6 +13,7 @@ from thrifty.errors import missing_extra
 from thrifty.files import writing
 from thrifty.report.blocks import Block, Bullets, Code, Facts, Note, Page, Text, plain, spans
 from thrifty.report.charts import Chart
+from thrifty.report.fields import MOST_TILES, sums_of, tiles_grid
 from thrifty.report.grids import Grid, grid_of
 from thrifty.report.numbers import GROUNDS, Ground
 from thrifty.report.tables import Column, Table
@@ -110,15 +111,24 @@ def _chart_view(chart: Chart, prefix: str) -> dict[str, Any]:
 
     drawing = draw(chart, prefix)
     caption = f"{chart.caption} {drawing.remark}".strip()
-    if lost := len(chart.rows) - len(chart.drawable()):
+    lost = len(chart.rows) - len(chart.drawable())
+    if lost and chart.kind == "heat map":
+        caption = f"{caption} {lost:,} of {len(chart.rows):,} tiles have no number and are left out.".strip()
+    elif lost:
         caption = f"{caption} {lost} of {len(chart.rows)} rows cannot be drawn on these axes and stand in the data only.".strip()
     table = chart.table
     if chart.kind == "timeline" and len(chart.rows) > MOST_BARS:
         table = sums_table(chart)
         caption = f"{caption} The data beneath sums {len(chart.rows):,} bars by row and kind.".strip()
+    grid = grid_of(table)
+    if chart.kind == "heat map" and len(chart.rows) > MOST_TILES:
+        grid = grid_of(sums_of(chart))
+        caption = f"{caption} The data beneath sums {len(chart.rows):,} tiles.".strip()
+    elif chart.kind == "heat map" and len(chart.columns) == 3:
+        grid = tiles_grid(chart) or grid
     return {
         "is": "chart", "title": chart.title, "caption": caption, "alt": chart.alt, "svg": Markup(drawing.svg),
-        "grid": grid_of(table), "roofs": roofs_grid(chart), "grounds": chart.grounds,
+        "grid": grid, "roofs": roofs_grid(chart), "grounds": chart.grounds,
     }  # fmt: skip
 
 

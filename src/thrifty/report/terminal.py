@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from thrifty.report.blocks import Block, Bullets, Code, Facts, Note, Page, Text, plain, spans
 from thrifty.report.charts import Chart
+from thrifty.report.fields import MOST_TILES, grid_width, shaded_lines, tiles_grid
 from thrifty.report.grids import Grid, grid_of
 from thrifty.report.numbers import Ground, Number
 from thrifty.report.tables import Table
@@ -21,10 +22,12 @@ _STYLES: Final[dict[Ground, str]] = {"measured": "green", "modelled": "blue", "l
 _SPELLINGS: Final[dict[str, str]] = {"plain": "", "strong": "bold", "emphasis": "italic", "code": "cyan"}
 _BAR_CELLS: Final = 28
 _MOST_POINTS: Final = 60
+_WIDEST: Final = 96
+"""Characters that a table of tiles may take; wider ones are shaded."""
 
 
 def to_terminal(page: Page) -> RenderableType:
-    """The page as something rich prints: ``rich.print(to_terminal(page))``. Charts become their tables, bars beside them, timelines rows of blocks."""
+    """The page as something rich prints: ``rich.print(to_terminal(page))``. Charts become tables, bars beside; timelines blocks, large heat maps shades."""
     from rich.console import Group
     from rich.text import Text as RichText
 
@@ -75,6 +78,8 @@ def _chart_parts(chart: Chart) -> list[RenderableType]:
         lines: list[RenderableType] = [RichText(line, no_wrap=True, overflow="crop") for line in block_lines(chart)]
         lines += [RichText(block_key(chart))] if lines else []
         return [RichText(plain(chart.title), style="bold"), *lines, RichText(), _grid(replace(grid_of(sums_table(chart)), caption=""))]
+    if chart.kind == "heat map":
+        return _tiles(chart)
     front = [value is True for value in chart.table.values(chart.front)] if chart.front else []
     names = chart.texts(chart.label)
     if chart.kind != "scatter" or len(chart.rows) <= _MOST_POINTS or not (front or chart.strong):
@@ -83,6 +88,20 @@ def _chart_parts(chart: Chart) -> list[RenderableType]:
     table = replace(chart.table, rows=[chart.rows[row] for row in kept])
     left_out = f"{len(chart.rows) - len(kept):,} of {len(chart.rows):,} points are not listed here; JSON has them all."
     return [_grid(grid_of(table), [" ★" if front and front[row] else "" for row in kept]), RichText(left_out, style="dim")]
+
+
+def _tiles(chart: Chart) -> list[RenderableType]:
+    """A table with one name a row and one a column where that is narrow, else shaded characters."""
+    from rich.text import Text as RichText
+
+    grid = tiles_grid(chart)
+    if grid is not None and len(chart.rows) <= MOST_TILES and grid_width(grid) <= _WIDEST:
+        return [_grid(grid)]
+    lines = [RichText(line, no_wrap=True, overflow="crop") for line in shaded_lines(chart)]
+    if not lines:
+        return [_grid(grid_of(chart.table))]
+    tags = " ".join(ground for ground in chart.grounds if ground != "given")
+    return [_line(plain(chart.title), f" {tags}" if tags else "", "bold"), *lines]
 
 
 def _bars(chart: Chart) -> list[str]:

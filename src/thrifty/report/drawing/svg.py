@@ -16,7 +16,7 @@ from thrifty.report.drawing.points import point_layers
 from thrifty.report.drawing.tiles import tile_layers
 from thrifty.report.drawing.timelines import timeline_layers
 
-_LAYERS: dict[str, Callable[[Chart], Any]] = {"bars": bar_layers, "stacked bars": bar_layers, "line": line_layers, "heat map": tile_layers}
+_LAYERS: dict[str, Callable[[Chart], Any]] = {"bars": bar_layers, "stacked bars": bar_layers, "line": line_layers}
 _REMARKING: dict[str, Callable[[Chart], tuple[Any, str]]] = {"scatter": point_layers, "roofline": point_layers, "timeline": timeline_layers}
 """Kinds that may leave out or draw together, and say what."""
 
@@ -28,6 +28,9 @@ _CONFIG: dict[str, Any] = {
     "axis": {"labelFontSize": 11.5, "titleFontSize": 11.5, "titleFontWeight": 600, "gridColor": GRID, "gridWidth": 1},
     "legend": {"labelFontSize": 11.5, "labelColor": INK, "labelLimit": 260, "rowPadding": 4, "columnPadding": 16},
 }  # fmt: skip
+
+
+_AREA = r'<path d="(M[^"]*)" fill="([^"]*)"/>'
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +51,22 @@ def draw(chart: Chart, prefix: str) -> Drawing:
         import vl_convert
     except ImportError as error:
         raise missing_extra("the HTML report", "altair", "report") from error
-    layers, remark = _REMARKING[chart.kind](chart) if chart.kind in _REMARKING else (_LAYERS[chart.kind](chart), "")
+    crowded, remark = chart.kind == "timeline", ""
+    if chart.kind == "heat map":
+        layers, crowded = tile_layers(chart)
+    elif chart.kind in _REMARKING:
+        layers, remark = _REMARKING[chart.kind](chart)
+    else:
+        layers = _LAYERS[chart.kind](chart)
     if layers is None:
         return Drawing("")
     spec = layers.to_dict()
     spec["config"] = _CONFIG
     svg = _slim(vl_convert.vegalite_to_svg(spec))
-    return Drawing(recolour(_joined(svg) if chart.kind == "timeline" else svg, prefix), remark)
+    svg = _joined(svg) if crowded else svg
+    if crowded and chart.kind == "heat map":  # without it, thin lines of paper show between tiles that touch
+        svg = re.sub(f"(?={_AREA})<path", '<path shape-rendering="crispEdges"', svg)
+    return Drawing(recolour(svg, prefix), remark)
 
 
 def chart_svg(chart: Chart, prefix: str) -> str:
@@ -65,24 +77,22 @@ def chart_svg(chart: Chart, prefix: str) -> str:
 _DROPPED = re.compile(
     r' (?:(?:role|aria-roledescription|aria-hidden|class|pointer-events|stroke-miterlimit|font-family|xmlns:xlink|version)="[^"]*"|opacity="1")'
 )
+_LONG = re.compile(r"-?\d+\.\d{3,}")
 _EMPTY = re.compile(
     r'<path d=""[^>]*/>|<path[^>]*d="M0,0h0v0h0Z"[^>]*/>|<path[^>]*display="none"/>|<text[^>]*opacity="0"[^>]*>[^<]*</text>|<g>\s*</g>'
 )
 
 
 def _slim(svg: str) -> str:
-    """Without what a page does not need: roles of parts, type faces, empty groups; coordinates to a hundredth of a pixel."""
+    """Without what a page does not need: roles of parts, type faces, empty groups; coordinates, not texts, to a hundredth of a pixel."""
     svg = _DROPPED.sub("", svg)
-    svg = re.sub(r"-?\d+\.\d{3,}", lambda match: f"{float(match[0]):.2f}".rstrip("0").rstrip("."), svg)
+    svg = re.sub(r"<[^>]*>", lambda tag: _LONG.sub(lambda match: f"{float(match[0]):.2f}".rstrip("0").rstrip("."), tag[0]), svg)
     while True:
         lighter = _EMPTY.sub("", svg)
         if lighter == svg:
             break
         svg = lighter
     return svg.replace("<svg", '<svg aria-hidden="true" focusable="false"', 1)
-
-
-_AREA = r'<path d="(M[^"]*)" fill="([^"]*)"/>'
 
 
 def _joined(svg: str) -> str:
