@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from thrifty.report import Chart, Column, Page, Section, to_html, to_json, to_terminal
+from thrifty.report.crowds.fields import MOST_TILES, edges_of, field_of, grid_width, shaded_lines, step_of, sums_of, ticks_of, tiles_grid
 from thrifty.report.drawing import draw
-from thrifty.report.fields import MOST_TILES, edges_of, field_of, grid_width, shaded_lines, step_of, sums_of, ticks_of, tiles_grid
 
 DAYS, HOURS = 366, 24
 

@@ -14,9 +14,9 @@ from rich.console import Console
 from tests.report.samples import timeline
 
 from thrifty.report import Page, Section, to_html, to_terminal
+from thrifty.report.crowds.timelines import MOST_BARS, block_key, block_lines, sums_table
 from thrifty.report.drawing import draw
 from thrifty.report.drawing.condensing import Piece, condense, lanes_of
-from thrifty.report.timelines import MOST_BARS, block_key, block_lines, sums_table
 
 AREA = re.compile(r'<path d="((?:M[\d.]+,[\d.]+h[\d.]+v[\d.]+h-[\d.]+Z)+)" fill="([^"]*)"')
 

@@ -6,12 +6,13 @@ The page is then printed on a terminal (`to_terminal`), handed to a program (`to
 offline, in light and dark, on paper, by keyboard and by screen reader, with no script (`write_html`).
 
 In order: `numbers` writes numbers as people read them, `tables` and `charts` hold them, `blocks` are what a page is made of, `grids` turns
-tables into texts, `drawing` turns charts into SVG (Altair, imported only then), `html`, `terminal` and `plain` show a page, `notebook`
-lets a result show itself.
+tables into texts, `crowds` puts charts of thousands of marks into few words, `drawing` turns charts into SVG (Altair, imported only then),
+`html`, `terminal` and `plain` show a page, `notebook` lets a result show itself.
 """
 
 from thrifty.report.blocks import Block, Bullets, Code, Facts, Note, Page, Section, Source, Text
 from thrifty.report.charts import Chart, ChartKind, Roof
+from thrifty.report.crowds.calendars import calendar_chart
 from thrifty.report.html import to_fragment, to_html, write_html
 from thrifty.report.notebook import ShownAsPage
 from thrifty.report.numbers import Ground, Number, Style, number_text
@@ -21,5 +22,5 @@ from thrifty.report.terminal import to_terminal
 
 __all__ = [
     "Block", "Bullets", "Cell", "Chart", "ChartKind", "Code", "Column", "Facts", "Ground", "Note", "Number", "Page", "Roof", "Section", "ShownAsPage",
-    "Source", "Style", "Table", "Text", "number_text", "to_fragment", "to_html", "to_json", "to_terminal", "write_html",
+    "Source", "Style", "Table", "Text", "calendar_chart", "number_text", "to_fragment", "to_html", "to_json", "to_terminal", "write_html",
 ]  # fmt: skip

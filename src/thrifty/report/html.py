@@ -13,11 +13,11 @@ from thrifty.errors import missing_extra
 from thrifty.files import writing
 from thrifty.report.blocks import Block, Bullets, Code, Facts, Note, Page, Text, plain, spans
 from thrifty.report.charts import Chart
-from thrifty.report.fields import MOST_TILES, sums_of, tiles_grid
+from thrifty.report.crowds.fields import MOST_TILES, sums_of, tiles_grid
+from thrifty.report.crowds.timelines import MOST_BARS, sums_table
 from thrifty.report.grids import Grid, grid_of
 from thrifty.report.numbers import GROUNDS, Ground
 from thrifty.report.tables import Column, Table
-from thrifty.report.timelines import MOST_BARS, sums_table
 
 
 def to_html(page: Page) -> str:

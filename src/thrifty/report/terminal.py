@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from thrifty.report.blocks import Block, Bullets, Code, Facts, Note, Page, Text, plain, spans
 from thrifty.report.charts import Chart
-from thrifty.report.fields import MOST_TILES, grid_width, shaded_lines, tiles_grid
+from thrifty.report.crowds.fields import MOST_TILES, grid_width, shaded_lines, tiles_grid
+from thrifty.report.crowds.timelines import block_key, block_lines, sums_table
 from thrifty.report.grids import Grid, grid_of
 from thrifty.report.numbers import Ground, Number
 from thrifty.report.tables import Table
-from thrifty.report.timelines import block_key, block_lines, sums_table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -57,7 +57,7 @@ def test_terminal_page_and_list(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     for words in ("matched by the hour", "annual matching", "marginal, estimated", "modelled", "battery starts 100% full"):
         assert words in said
     page = (tmp_path / "p.html").read_text()
-    for words in ("Carbon of the grid's power, mean day of each month", "What each month's load ran on", "the 14 days in a row that leave most open", "<svg"):
+    for words in ("Carbon by location, hour by hour", "What each month's load ran on", "Energy left to the grid, hour by hour", "<svg"):
         assert words in page.replace("&#39;", "'")
     assert "<script" not in page
     assert main(["carbon", "operate", "--list"]) == 0

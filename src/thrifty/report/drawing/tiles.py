@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from thrifty.report.charts import Chart
+from thrifty.report.crowds.fields import MOST_TILES, Field, edges_of, field_of, step_of, ticks_of
 from thrifty.report.drawing.axes import CHARACTER_PX
 from thrifty.report.drawing.palette import INK, MUTED, PAPER, STEPS, step_colour
-from thrifty.report.fields import MOST_TILES, Field, edges_of, field_of, step_of, ticks_of
 from thrifty.report.numbers import column_texts
 
 _WIDTH, _TILE_PX, _ROW_PX = 640.0, 110.0, 30

@@ -31,7 +31,7 @@ def test_contract_and_page(tmp_path: Path) -> None:
     assert plan["annual_only"]["hourly_t"] > 0
     assert plan["search"]["checked"] == len(plan["search"]["front"])
     text = out.read_text(encoding="utf-8")
-    for title in ("Making against the grid", "month by month", "by month and hour of the day"):
+    for title in ("Making against the grid", "month by month", "drawn from the grid, hour by hour"):
         assert title in text
     assert "<script" not in text
 

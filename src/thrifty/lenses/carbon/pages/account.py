@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from thrifty.report import Block, Bullets, Cell, Chart, Column, Number, Page, Section, Table, Text
+from thrifty.report import Block, Bullets, Cell, Chart, Column, Number, Page, Section, Table, Text, calendar_chart
 from thrifty.version import __version__
 
 if TYPE_CHECKING:
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from thrifty.lenses.carbon.ledger.fleets.answering import Account
 
 CARBON: Final = Column(key="carbon_gco2e", title="Carbon", unit="gCO2e", truth="modelled")
-MOST_DAYS: Final = 62
-"""Days that a heat map shows one by one; of longer periods it shows the mean day of each month."""
+AN_HOUR: Final = Column(key="carbon_gco2e", title="Carbon an hour", unit="gCO2e", truth="modelled")
 
 
 def account_page(found: Account, counted: Ledger, *, method: str, command: str) -> Page:
@@ -82,31 +81,19 @@ def _tenants(counted: Ledger) -> list[Block]:
 
 
 def heat(counted: Ledger) -> Chart | None:
-    """Grams by hour (UTC) and day; the mean day of each month where there are many days. None where no row has an hour."""
+    """Grams by hour (UTC) and day. None where no row has an hour."""
     timed = ~np.isnat(counted.hour_R)
     if not timed.any():
         return None
-    hours, grams = counted.hour_R[timed], counted.carbon_gco2e_R[timed]
-    day_R = hours.astype("datetime64[D]")
-    hour_R = (hours - day_R).astype(np.int64)
-    days = np.unique(day_R)
-    long = len(days) > MOST_DAYS
-    row_R = day_R.astype("datetime64[M]") if long else day_R
-    rows_of, place_R = np.unique(row_R, return_inverse=True)
-    sums = np.bincount(place_R * 24 + hour_R, weights=grams, minlength=24 * len(rows_of)).reshape(-1, 24)
-    there = np.zeros(sums.shape)
-    for moment in np.unique(hours):
-        day = moment.astype("datetime64[D]")
-        there[np.searchsorted(rows_of, day.astype("datetime64[M]") if long else day), int((moment - day).astype(np.int64))] += 1
-    means = np.divide(sums, there, out=np.full(sums.shape, np.nan), where=there > 0)
-    cells: list[list[Cell]] = [
-        [f"{hour:02d}", str(name), None if np.isnan(means[row, hour]) else float(means[row, hour])] for row, name in enumerate(rows_of) for hour in range(24)
-    ]  # fmt: skip
-    what = "month" if long else "day"
-    return Chart(
-        kind="heat map", title=f"Carbon an hour, by hour of the day (UTC) and {what}",
-        columns=(Column(key="hour", title="Hour"), Column(key="row", title=what.title()), CARBON), rows=cells, x="hour", y="row", colour="carbon_gco2e",
-        alt=f"Heat map of grams of CO2e an hour: hours of the day from left to right, a row for each {what}; dark hours emit most.",
+    moments, place_R = np.unique(counted.hour_R[timed], return_inverse=True)
+    grams = np.bincount(place_R, weights=counted.carbon_gco2e_R[timed])
+    days = moments.astype("datetime64[D]")
+    hours = (moments - days).astype("timedelta64[h]").astype(np.int64)
+    most = moments[int(np.argmax(grams))]
+    return calendar_chart(
+        np.datetime_as_string(days).tolist(), hours.tolist(), grams.tolist(), title="Carbon an hour, by day and hour", clock="UTC", column=AN_HOUR,
+        caption=f"Rows that have an hour. The hour of most begins at {str(most).replace('T', ' ')}:00 UTC.",
+        alt="Heat map of grams of CO2e in every hour of every day of the ledger, hours in UTC; dark tiles are hours that emit most.",
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -11,7 +12,7 @@ import numpy as np
 from thrifty.cost.carbon.factors import load_pack
 from thrifty.errors import BadValue
 from thrifty.lenses.carbon.attribution import METHODS, period_shares
-from thrifty.report import Block, Bullets, Cell, Chart, Column, Number, Page, Section, Source, Table, Text
+from thrifty.report import Block, Bullets, Cell, Chart, Column, Number, Page, Section, Source, Table, Text, calendar_chart
 from thrifty.version import __version__
 
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 
 SHARE: Final = Column(key="share", title="Share", truth="modelled", style="percent")
 WIDE: Final = 24
-"""Steps in a row of the heat map."""
-MOST_ROWS: Final = 60
+"""Steps in a row of the heat map; as many are shown as bars."""
+MOST_ROWS: Final = 366
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d")
 
 
 def attribute_page(found: Attribution, beside: Mapping[str, Any], *, command: str, splits: tuple[int, ...] = ()) -> Page:
@@ -83,24 +85,27 @@ def intensity_map(found: Attribution, splits: tuple[int, ...] = ()) -> Chart:
     except BadValue:
         share = period_shares(total)
     per_unit = np.divide(share, total, out=np.zeros_like(share), where=total > 0) * float(total.sum())
-    steps = len(per_unit)
-    together = -(-steps // (WIDE * MOST_ROWS))  # steps in a cell
-    padded = np.full(-(-steps // together) * together, np.nan)
-    padded[:steps] = per_unit
-    cells = np.nanmean(padded.reshape(-1, together), axis=1)
-    rows: list[list[Cell]] = [[f"{place % WIDE:02d}", _row_name(found, place, together), float(value)] for place, value in enumerate(cells)]
+    steps, times, most = len(per_unit), found.demand.times, int(np.argmax(per_unit))
+    title = "What a unit of the resource is charged, as a multiple of the mean"
+    charged = Column(key="intensity", title="Times the mean", truth="modelled")
+    caption = f"Dearest is {times[most] if times[most] != str(most) else f'step {most}'}: {per_unit[most]:.3g} times the mean."
+    alt = f"The charge for a unit of the resource over {steps} steps, as a multiple of the mean; those that make the peak are dearest. {caption}"
+    if steps <= WIDE:
+        return Chart(
+            kind="bars", title=title, columns=(Column(key="step", title="Step"), charged), rows=[[times[k], float(per_unit[k])] for k in range(steps)],
+            x="intensity", y="step", caption=caption, alt=alt,
+        )  # fmt: skip
+    if all(_MOMENT.match(time) for time in times):
+        days, hours = [time[:10] for time in times], [int(time[11:13]) for time in times]
+        return calendar_chart(days, hours, per_unit.tolist(), title=title, column=charged, caption=caption, alt=alt, mean=True, clock="as in the file")
+    together = -(-steps // (WIDE * MOST_ROWS))  # steps in a tile
+    tiles = [float(per_unit[first : first + together].mean()) for first in range(0, steps, together)]
+    columns = (Column(key="row", title="From step"), Column(key="step", title="Step after it"), charged)
+    rows: list[list[Cell]] = [[f"{place // WIDE * WIDE * together:05d}", str(place % WIDE * together), value] for place, value in enumerate(tiles)]
     return Chart(
-        kind="heat map", title="What a unit of the resource is charged, as a multiple of the mean",
-        columns=(Column(key="step", title="Step"), Column(key="row", title="From"), Column(key="intensity", title="Times the mean", truth="modelled")),
-        rows=rows, x="step", y="row", colour="intensity",
-        caption="" if together == 1 else f"Each cell is the mean of {together} steps.",
-        alt=f"Heat map of the charge for a unit of resource over {steps} steps, {WIDE} in a row; dark steps are those that make the peak.",
+        kind="heat map", title=title, columns=columns, rows=rows, x="row", y="step", colour="intensity", alt=alt,
+        caption=caption if together == 1 else f"{caption} Each tile is the mean of {together} steps.",
     )  # fmt: skip
-
-
-def _row_name(found: Attribution, place: int, together: int) -> str:
-    first = place // WIDE * WIDE * together
-    return f"{first:05d}" if found.demand.times[first] == str(first) else found.demand.times[first]
 
 
 def study_page(

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from thrifty.report import Block, Bullets, Cell, Chart, Column, Facts, Number, Page, Section, Source, Table, Text
+from thrifty.report import Block, Bullets, Cell, Chart, Column, Facts, Number, Page, Section, Source, Text, calendar_chart, number_text
 
 if TYPE_CHECKING:
     from thrifty.cost.carbon.operational import Accounts, Supply
 
 CARBON: Final = Column(key="carbon_gco2e", title="Carbon", unit="gCO2e", truth="modelled")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_DAYS: Final = 14
 
 
 def modelled(value: float, unit: str = "", style: str = "auto") -> Number:
@@ -53,7 +51,7 @@ def operate_page(found: Accounts, *, where: str, pue: float, supply: Supply | No
 
 
 def accounts_blocks(found: Accounts, supply: Supply | None) -> list[Block]:
-    """The accounts as bars and as a table with what each counts."""
+    """The accounts as bars, and what each counts."""
     rows: list[list[Cell]] = [
         ["location, by the hour", found.location_t * 1e6, "what the grid emitted for the load, hour by hour"],
         ["location, yearly average", found.location_annual_t * 1e6, "the same with one average, as yearly reports have it"],
@@ -63,13 +61,14 @@ def accounts_blocks(found: Accounts, supply: Supply | None) -> list[Block]:
     ]
     if found.marginal_t is not None:
         rows.append(["marginal, estimated", found.marginal_t * 1e6, "what one more load like this would make the grid emit; for decisions, no inventory"])
-    columns = (Column(key="account", title="Account"), CARBON, Column(key="counts", title="Counts"))
     blocks: list[Block] = [
         Chart(
-            kind="bars", title="Carbon of the same hours in each account", columns=columns[:2], rows=[row[:2] for row in rows], x="carbon_gco2e", y="account",
+            kind="bars", title="Carbon of the same hours in each account",
+            columns=(Column(key="account", title="Account"), CARBON), rows=[row[:2] for row in rows],
+            x="carbon_gco2e", y="account",
             alt="Bars of the tonnes of CO2e that each way of accounting gives for the same load and the same hours.",
         ),
-        Table(columns=columns, rows=rows, caption="What each account counts"),
+        Bullets([f"**{account}**: {counts}" for account, _, counts in rows]),
     ]  # fmt: skip
     if supply is not None:
         span = found.supply_t
@@ -116,45 +115,25 @@ def month_blocks(found: Accounts) -> list[Block]:
 
 
 def hour_blocks(found: Accounts) -> list[Block]:
-    """Month by hour for the whole period, and day by hour for the days that leave most open."""
-    month, day, hour = _local(found)
-    unmet, carbon = found.hours.unmet_mwh_T * 1e6, found.hours.carbon_t_T * 1e6
-    days = np.unique(day)
-    blocks: list[Block] = []
-    for title, values, unit, key in (("Carbon of the grid's power", carbon, "gCO2e", "carbon_gco2e"), ("Energy left to the grid", unmet, "Wh", "energy_wh")):
-        if len(days) > _DAYS:
-            blocks.append(_heat(f"{title}, mean day of each month", month, hour, values, unit, key, [_month(m) for m in month], "Month", per_day=day))
-        chosen = _worst(day, values, days)
-        inside = np.isin(day, chosen)
-        names = [_day(found, number) for number in day[inside]]
-        which = f"the {len(chosen)} days in a row that emit most" if key == "carbon_gco2e" else f"the {len(chosen)} days in a row that leave most open"
-        blocks.append(_heat(f"{title}, {which}", day[inside], hour[inside], values[inside], unit, key, names, "Day"))
+    """Every day by the hour: what the grid emitted for the load, and what own supply left open."""
+    blocks: list[Block] = [_heat(found, "Carbon by location", "what the grid emitted for the load", found.hours.carbon_t_T * 1e6, "gCO2e", "carbon_gco2e")]
+    unmet = found.hours.unmet_mwh_T * 1e6
+    if unmet.any() and not np.allclose(unmet, found.hours.load.values_T * found.hours.load.step_s / 3600 * 1e6):
+        blocks.append(_heat(found, "Energy left to the grid", "what own supply did not cover", unmet, "Wh", "energy_wh"))
     return blocks
 
 
-def _heat(
-    title: str, across: np.ndarray, hour: np.ndarray, values: np.ndarray, unit: str, key: str, names: list[str], axis: str, per_day: np.ndarray | None = None,
-) -> Chart:  # fmt: skip
-    """Tiles of sums (per_day: of means over the days in each column), hour of the day downwards."""
-    by_column = dict(zip(across.tolist(), names, strict=True))
-    rows: list[list[Cell]] = []
-    for column, name in by_column.items():
-        inside = across == column
-        count = 1 if per_day is None else len(np.unique(per_day[inside]))
-        rows += [[name, f"{h:02d}", float(values[inside & (hour == h)].sum()) / count] for h in range(24) if (inside & (hour == h)).any()]
-    columns = (Column(key="when", title=axis), Column(key="hour", title="Local hour"), Column(key=key, title=title, unit=unit, truth="modelled"))
-    return Chart(
-        kind="heat map", title=title, columns=columns, rows=rows, x="when", y="hour", colour=key,
-        alt=f"Heat map of the local hour of the day against the {axis.lower()}; the colour is the {title.lower()}.",
+def _heat(found: Accounts, title: str, what: str, values: np.ndarray, unit: str, key: str) -> Chart:
+    _, day, hour = _local(found)
+    days, place = np.unique(day, return_inverse=True)
+    names = np.datetime_as_string(days.astype("datetime64[D]"))
+    sums = np.bincount(place, weights=values)
+    return calendar_chart(
+        names[place].tolist(), hour.tolist(), values.tolist(), title=f"{title}, hour by hour",
+        column=Column(key=key, title=f"{title}, an hour", unit=unit, truth="modelled"),
+        caption=f"It is {what}. The day of most is {names[int(sums.argmax())]}, with {number_text(float(sums.max()), unit)}.",
+        alt=f"Heat map of {what}: {len(days)} days by the local hours of the day; dark tiles are hours of most.",
     )  # fmt: skip
-
-
-def _worst(day: np.ndarray, values: np.ndarray, days: np.ndarray) -> np.ndarray:
-    sums = np.array([values[day == each].sum() for each in days])
-    if len(days) <= _DAYS:
-        return days
-    first = int(np.convolve(sums, np.ones(_DAYS), mode="valid").argmax())
-    return np.asarray(days[first : first + _DAYS])
 
 
 def _local(found: Accounts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -167,13 +146,6 @@ def _local(found: Accounts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _month(number: int) -> str:
     year, month = divmod(int(number), 12)
     return f"{_MONTHS[month]} {1970 + year}"
-
-
-def _day(found: Accounts, number: int) -> str:
-    from datetime import date
-
-    moment = date(1970, 1, 1) + timedelta(days=int(number))
-    return f"{moment.day} {_MONTHS[moment.month - 1]}"
 
 
 def _sources(found: Accounts) -> list[Source]:

@@ -9,7 +9,7 @@ import numpy as np
 from thrifty.cost.carbon.series.series import time_zone
 from thrifty.levers.steward.supply.deciding import Supplying
 from thrifty.levers.steward.supply.searching import Searched
-from thrifty.report import Bullets, Cell, Chart, Column, Note, Number, Page, Section, Source, Table, Text
+from thrifty.report import Bullets, Cell, Chart, Column, Note, Number, Page, Section, Source, Table, Text, calendar_chart, number_text
 
 MODEL = "C/L/C battery, replayed by the hour"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -113,20 +113,18 @@ def _months(found: Supplying) -> Chart:
 
 
 def _open_hours(found: Supplying) -> Chart:
-    month, hour = _local(found)
-    rows: list[list[Cell]] = []
-    for m in dict.fromkeys(month.tolist()):
-        for h in range(24):
-            these = (month == m) & (hour == h)
-            load = float(found.hours.load_T[these].sum())
-            rows.append([f"{h:02d}", MONTHS[m], round(float(found.hours.grid_T[these].sum()) / load, 9) if load else None])
-    return Chart(
-        kind="heat map", title="Share of the load that is still drawn from the grid, by month and hour of the day",
-        columns=(
-            Column(key="hour", title="Hour of the day"), Column(key="month", title="Month"),
-            Column(key="share", title="From the grid", truth="modelled", style="percent", digits=2),
-        ),
-        rows=rows, x="hour", y="month", colour="share", alt="Heat map of the share of load from the grid: one tile for every month and hour of the day.",
+    question, zone = found.question, time_zone(found.question.zone)
+    moments = [(question.start + timedelta(hours=question.step_h * k)).astimezone(zone) for k in range(len(question.load_mw_T))]
+    grid = np.where(found.hours.grid_T > 1e-9, found.hours.grid_T, 0.0) * 1e6
+    by_day: dict[str, float] = {}
+    for moment, value in zip(moments, grid.tolist(), strict=True):
+        by_day[f"{moment:%Y-%m-%d}"] = by_day.get(f"{moment:%Y-%m-%d}", 0.0) + value
+    worst, share = max(by_day, key=lambda day: by_day[day]), float(np.mean(grid > 0))
+    return calendar_chart(
+        [f"{moment:%Y-%m-%d}" for moment in moments], [moment.hour for moment in moments], grid.tolist(),
+        title="Energy that is still drawn from the grid, hour by hour", column=Column(key="energy_wh", title="From the grid", unit="Wh", truth="modelled"),
+        caption=f"Open are {share:.1%} of the hours; the day that leaves most open is {worst}, with {number_text(by_day[worst], 'Wh')}.",
+        alt="Heat map of the energy that is still drawn from the grid, by day of the year and local hour of the day; dark tiles are hours that draw most.",
     )  # fmt: skip
 
 
