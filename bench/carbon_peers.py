@@ -1,9 +1,10 @@
 """boaviztapi, codecarbon and ecologits agree with our statement of their models once defaults are set alike; servers by batch ≥ 1,000 × boaviztapi's.
 
-Run with --peers PYTHON where another interpreter has boaviztapi (it wants an older importlib-metadata than ours); without it and without the package
-here, its rows are left out and said to be. Every difference above 5 % has a reason. A reason is checked where a setting can be made alike: the table says what each
-setting takes out, and that the rest is equal; a cause that nobody can set alike (another year's mix) is marked as stated. Only unexplained rows, and slips that
-we take, break the claim. The application of boaviztapi is called without a socket, so no network time counts against it.
+Run with --peers PYTHON where another interpreter has boaviztapi (it wants an older importlib-metadata than ours); without it and without the
+package here, its rows are left out and said to be. Every difference above 5 % has a reason. A reason is checked where a setting can be made alike:
+the table says what each setting takes out, and that the rest is equal; a cause that nobody can set alike (another year's mix) is marked as stated.
+Unexplained rows, slips that we take, and a batch that is not fast enough break the claim. boaviztapi's application is called without a socket, so
+no network time counts against it.
 """
 
 from __future__ import annotations

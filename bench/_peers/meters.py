@@ -58,7 +58,8 @@ def meter_rows() -> list[Row]:
         Row(peer="codecarbon", item="energy of 120 W for a second", unit="kWh", theirs=plain.energy_consumed, ours=by_clock, equal=0.02,
             stated="its meter starts and stops a little inside the clock"),
         Row(peer="codecarbon", item="carbon of it, France", unit="g", theirs=1e3 * plain.emissions, ours=operational_g(energy_j, site), steps=[
-            Step(reason=f"its PUE is 1 where none is said, ours {site.pue}", theirs=1e3 * plain.emissions, ours=operational_g(energy_j, replace(site, pue=1.0))),
+            Step(reason=f"its PUE is 1 where none is said, ours {site.pue}", theirs=1e3 * plain.emissions,
+                 ours=operational_g(energy_j, replace(site, pue=1.0))),
         ]),
         Row(peer="codecarbon", item=f"the same, PUE {site.pue} said", unit="g", theirs=1e3 * housed.emissions, ours=operational_g(housed_j, site)),
     ]  # fmt: skip

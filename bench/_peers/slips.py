@@ -150,5 +150,3 @@ def left_out() -> dict[str, bool]:
         "ecologits: tokens read": not any("input" in name or "prompt" in name for name in request),
         "ecologits: an hour of the mix": not any("hour" in name or "date" in name for name in request),
     }  # fmt: skip
-
-

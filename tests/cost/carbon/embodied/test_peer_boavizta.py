@@ -48,11 +48,15 @@ def ask(component: str, content: dict[str, Any]) -> float:
         ("cpu", {"die_size": 694}, ["logic:area_mm2=694,node_nm=14"], 1.0),
         ("cpu", {"die_size": 1064}, ["logic:area_mm2=1064,node_nm=7"], 1.0),
         ("ssd", {"capacity": 1000, "density": 48.5}, ["ssd:gb=1000"], 1.0),
-        # Its default density is the mean of its data, 54.9 GB/cm²; ours is the commonest, 48.5.
+        # Its default density is the mean of its data, 54.9 GB/cm²; ours is the commonest, 48.5. It rounds what rests on a default: 50 for 46.4.
         ("ssd", {"capacity": 1000}, ["ssd:gb=1000"], 50.0 / 51.7),
+        ("ssd", {"capacity": 1000, "density": 54.8842105263158}, ["ssd:gb=1000,density=54.8842105263158"], 1.0),
         ("ram", {"capacity": 32, "density": 1.79}, ["dram:gb=32"], 1.0),
         # Its default density for a module of 32 GB is 1.244 GB/cm², picked from its list by capacity; ours is its list's common 1.79.
         ("ram", {"capacity": 32}, ["dram:gb=32"], 62.0 / 44.55),
+        ("ram", {"capacity": 32, "density": 1.2443636363636363}, ["dram:gb=32,density=1.2443636363636363"], 1.0),
+        # Without a life in hours its mainboard answers 500.
+        ("motherboard", {"usage": {"hours_life_time": 26280}}, ["mainboard"], 1.0),
         ("hdd", {}, ["hdd:gb=4000"], 1.0),
         ("power_supply", {"unit_weight": 2.99}, ["psu:kg=2.99"], 1.0),
         ("case", {"case_type": "rack"}, ["case"], 1.0),
@@ -60,6 +64,10 @@ def ask(component: str, content: dict[str, Any]) -> float:
         (
             "gpu", {"name": "NVIDIA A100 PCIe 40GB"},
             ["logic:area_mm2=826,node_nm=7,use=gpu", "dram:gb=40,type=hbm2", "gpu-board:kg=1.23,heatsink_kg=0.609,casing_kg=0.387,board_cm2=234.36"], 1.0,
+        ),
+        (
+            "gpu", {"name": "NVIDIA H100 SXM 80GB"},
+            ["logic:area_mm2=814,node_nm=5,use=gpu", "dram:gb=80,type=hbm3", "gpu-board:kg=1.69,heatsink_kg=0.90077,casing_kg=0.78923,board_cm2=296.37"], 1.0,
         ),
     ],
 )  # fmt: skip

@@ -126,3 +126,48 @@ def test_paper_published_runs_agree_with_themselves() -> None:
 def test_formula_an_unknown_run() -> None:
     with pytest.raises(UnknownName, match="No published run named 'gpt-9'"):
         published_run("gpt-9")
+
+
+@pytest.mark.parametrize("name", ["meta-llama/Meta-Llama-3.1-8B", "mistralai/Mixtral-8x7B-v0.1", "meta-llama/Meta-Llama-3.1-405B"])
+def test_peer_ecologits_models_of_its_register_step_by_step(name: str) -> None:
+    """Latency, devices and making, which its short answer does not tell."""
+    if importlib.util.find_spec("ecologits") is None:
+        pytest.skip("ecologits is not installed: pip install ecologits==0.11.3")
+    from ecologits.impacts.llm import compute_llm_impacts_dag
+    from ecologits.model_repository import models
+
+    sizes = models.find_model("huggingface_hub", name).architecture.parameters
+    active, total = (sizes.active, sizes.total) if hasattr(sizes, "active") else (sizes, sizes)
+    said = compute_llm_impacts_dag(
+        model_active_parameter_count=active, model_total_parameter_count=total, output_token_count=400, request_latency=1e9,
+        if_electricity_mix_adpe=0, if_electricity_mix_pe=0, if_electricity_mix_gwp=0.481, if_electricity_mix_wue=0, datacenter_pue=1.2, datacenter_wue=0,
+    )  # fmt: skip
+    found = ecologits_request(active * 1e9, total * 1e9, 400, **ASKED)
+    assert found.device_s * 64 / said["gpu_required_count"] == pytest.approx(said["generation_latency"])
+    assert found.energy_j / 3.6e6 == pytest.approx(said["request_energy"])
+    assert (found.embodied_gco2e or 0) / 1e3 == pytest.approx(said["request_embodied_gwp"])
+    assert found.assumed["machine"].startswith(f"{said['gpu_required_count']} GPUs of 80 GB")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "message"),
+    [
+        ({"model_active_parameter_count": -70}, {"active_parameters": -70e9}, "is not above 0"),
+        ({"model_total_parameter_count": 7}, {"total_parameters": 7e9}, "are more than the 7e[+]09 of the model"),
+        ({"output_token_count": -400}, {"output_tokens": -400}, "is not above 0"),
+        ({"datacenter_pue": 0.5}, {"pue": 0.5}, "is below 1"),
+        ({"if_electricity_mix_gwp": -0.4}, {"intensity_g_per_kwh": -400.0}, "is below 0"),
+    ],
+)
+def test_peer_ecologits_takes_what_we_refuse(theirs: dict[str, float], ours: dict[str, float], message: str) -> None:
+    if importlib.util.find_spec("ecologits") is None:
+        pytest.skip("ecologits is not installed: pip install ecologits==0.11.3")
+    from ecologits.impacts.llm import compute_llm_impacts
+
+    usual: dict[str, Any] = {
+        "model_active_parameter_count": 70, "model_total_parameter_count": 70, "output_token_count": 400, "if_electricity_mix_gwp": 0.4,
+        "datacenter_pue": 1.2, "if_electricity_mix_adpe": 0, "if_electricity_mix_pe": 0, "if_electricity_mix_wue": 0, "datacenter_wue": 0,
+    }  # fmt: skip
+    assert math.isfinite(compute_llm_impacts(**{**usual, **theirs}).energy.value)
+    with pytest.raises(BadValue, match=message):
+        ecologits_request(**{"active_parameters": 70e9, "total_parameters": 70e9, "output_tokens": 400, **ASKED, **ours})
