@@ -43,7 +43,7 @@ def power_rows(peer: Boavizta) -> list[Row]:
     start = load_pack().get("powers:boavizta.memory", "power_per_capacity") * gb * 1e9
     rows.append(Row(
         peer="boaviztapi", item=f"memory, {gb} GB", unit="W", theirs=said["avg_power"], ours=start,
-        steps=[Step(reason="2.5.0 takes (3 W a module + 0.055 W/GB) · (0.7 + 0.3 load), ours is its former 0.284 W/GB", theirs=said["avg_power"],
+        steps=[Step(reason="2.5.0 takes (3 W a module + 0.055 W/GB) · (0.7 + 0.3 load), ours 0.284 W/GB", theirs=said["avg_power"],
                     ours=(3 + 0.055 * gb) * (0.7 + 0.3 * 0.5))],
     ))  # fmt: skip
     return rows
