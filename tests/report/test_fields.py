@@ -11,9 +11,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from tests.report.samples import bars
 
 from thrifty.report import Chart, Column, Page, Section, to_html, to_json, to_terminal
-from thrifty.report.crowds.fields import MOST_TILES, edges_of, field_of, grid_width, shaded_lines, step_of, sums_of, ticks_of, tiles_grid
+from thrifty.report.crowds.fields import (
+    MOST_TILES,
+    edges_of,
+    field_of,
+    grid_width,
+    limits_of,
+    pairs_grid,
+    shaded_lines,
+    step_of,
+    sums_of,
+    ticks_of,
+    tiles_grid,
+)
 from thrifty.report.drawing import draw
 
 DAYS, HOURS = 366, 24
@@ -79,7 +92,7 @@ def test_the_page_sums_what_it_does_not_list() -> None:
     assert "The data beneath sums 8,784 tiles." in page
     assert "no number" not in page
     holes = [row if row[0] != "2020-03-08" or row[1] != "02" else (*row[:2], None) for row in hours().rows]
-    assert "1 of 8,784 tiles have no number and are left out. The data beneath" in to_html(
+    assert "1 of 8,784 tiles has no number and is left out. The data beneath" in to_html(
         Page(title="P", summary="s", sections=(Section("S", (hours(rows=holes),)),))
     )
 
@@ -164,6 +177,19 @@ def test_few_tiles_are_a_table_of_both_names() -> None:
     text = printed(hours(rows=rows))
     assert re.search(r"^12 +3 +4 +5$", text, re.MULTILINE)
     assert tiles_grid(hours(32)) is None
+
+
+def test_formula_a_scale_has_one_unit() -> None:
+    assert limits_of(hours(), [-1e-6, 5e3, 2.5e7]) == (["-1×10⁻¹²", "0.005", "25"], "MWh")
+
+
+def test_several_series_are_columns_on_a_terminal() -> None:
+    text = printed(bars(series="group"))
+    assert re.search(r"^Name +a +b$", text, re.MULTILINE) and re.search(r"^linear +810 +790$", text, re.MULTILINE)
+    assert "Time by class (ms), modelled; across: group" in text
+    twice = bars(series="group", rows=[("linear", "a", 0.81), ("linear", "a", 0.79), ("norm", "b", 0.12)])
+    assert pairs_grid(twice, "name", "group", "time_s") is None and "across" not in printed(twice)
+    assert "across" not in printed(bars())
 
 
 def test_narrow_tiles_have_no_numbers() -> None:

@@ -113,7 +113,8 @@ def _chart_view(chart: Chart, prefix: str) -> dict[str, Any]:
     caption = f"{chart.caption} {drawing.remark}".strip()
     lost = len(chart.rows) - len(chart.drawable())
     if lost and chart.kind == "heat map":
-        caption = f"{caption} {lost:,} of {len(chart.rows):,} tiles have no number and are left out.".strip()
+        said = "has no number and is left out" if lost == 1 else "have no number and are left out"
+        caption = f"{caption} {lost:,} of {len(chart.rows):,} tiles {said}.".strip()
     elif lost:
         caption = f"{caption} {lost} of {len(chart.rows)} rows cannot be drawn on these axes and stand in the data only.".strip()
     table = chart.table

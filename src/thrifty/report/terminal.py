@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from thrifty.report.blocks import Block, Bullets, Code, Facts, Note, Page, Text, plain, spans
 from thrifty.report.charts import Chart
-from thrifty.report.crowds.fields import MOST_TILES, grid_width, shaded_lines, tiles_grid
+from thrifty.report.crowds.fields import MOST_TILES, grid_width, pairs_grid, shaded_lines, tiles_grid
 from thrifty.report.crowds.timelines import block_key, block_lines, sums_table
 from thrifty.report.grids import Grid, grid_of
 from thrifty.report.numbers import Ground, Number
@@ -80,6 +80,8 @@ def _chart_parts(chart: Chart) -> list[RenderableType]:
         return [RichText(plain(chart.title), style="bold"), *lines, RichText(), _grid(replace(grid_of(sums_table(chart)), caption=""))]
     if chart.kind == "heat map":
         return _tiles(chart)
+    if chart.series and (pairs := _pairs(chart)) is not None:
+        return [_grid(pairs)]
     front = [value is True for value in chart.table.values(chart.front)] if chart.front else []
     names = chart.texts(chart.label)
     if chart.kind != "scatter" or len(chart.rows) <= _MOST_POINTS or not (front or chart.strong):
@@ -88,6 +90,19 @@ def _chart_parts(chart: Chart) -> list[RenderableType]:
     table = replace(chart.table, rows=[chart.rows[row] for row in kept])
     left_out = f"{len(chart.rows) - len(kept):,} of {len(chart.rows):,} points are not listed here; JSON has them all."
     return [_grid(grid_of(table), [" ★" if front and front[row] else "" for row in kept]), RichText(left_out, style="dim")]
+
+
+def _pairs(chart: Chart) -> Grid | None:
+    """Bars and lines of several series as one column a series, or one a name; None where they are one series, or too wide."""
+    down, value = (chart.x, chart.y) if chart.kind == "line" else (chart.y, chart.x)
+    if chart.kind not in ("bars", "stacked bars", "line") or chart.low or len(set(chart.texts(chart.series))) < 2:
+        return None
+    turned = [(chart.series, down)] if chart.kind != "line" else []
+    for rows, columns in [(down, chart.series), *turned]:
+        grid = pairs_grid(chart, rows, columns, value)
+        if grid is not None and grid_width(grid) <= _WIDEST:
+            return grid
+    return None
 
 
 def _tiles(chart: Chart) -> list[RenderableType]:
@@ -118,9 +133,11 @@ def _bars(chart: Chart) -> list[str]:
 
 def _grid(grid: Grid, beside: list[str] | None = None) -> RenderableType:
     from rich import box
+    from rich.console import Group
     from rich.table import Table as RichTable
+    from rich.text import Text as RichText
 
-    table = RichTable(title=plain(grid.caption), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for head in grid.heads:
         heading = _line(head.title, f" ({head.unit})" if head.unit else "")
         if head.truth and head.truth != "given":
@@ -131,7 +148,7 @@ def _grid(grid: Grid, beside: list[str] | None = None) -> RenderableType:
     for index, row in enumerate(grid.rows):
         cells = [_line(entry.text, f" {entry.tag}" if entry.tag else "", _STYLES[entry.tag or "given"]) for entry in row]
         table.add_row(*cells, *([beside[index]] if beside else []), style="bold" if index in grid.strong else None)
-    return table
+    return Group(RichText(plain(grid.caption), style="bold"), table) if grid.caption else table  # a table's own title would wrap at its width
 
 
 def _facts(items: Mapping[str, Number | str]) -> RenderableType:

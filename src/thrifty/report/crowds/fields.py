@@ -9,7 +9,7 @@ from typing import Final
 
 from thrifty.report.charts import Chart
 from thrifty.report.grids import Entry, Grid, Head
-from thrifty.report.numbers import Number, column_texts, join_unit
+from thrifty.report.numbers import Number, column_texts, join_unit, number_text, scale_of
 from thrifty.report.tables import Cell, Column, Table
 
 MOST_TILES: Final = 400
@@ -71,19 +71,35 @@ def ticks_of(names: Sequence[str], most: int) -> list[tuple[int, str]]:
 
 def tiles_grid(chart: Chart) -> Grid | None:
     """The numbers with one name a row and one a column. None where a tile has a ground of its own, or columns are too many."""
-    columns, lines, field = field_of(chart)
-    if len(columns) > _MOST_COLUMNS or any(isinstance(cell, Number) for cell in chart.table.values(chart.colour)):
+    columns, _, _ = field_of(chart)
+    return None if len(columns) > _MOST_COLUMNS else pairs_grid(chart, chart.y, chart.x, chart.colour)
+
+
+def pairs_grid(chart: Chart, down: str, across: str, value: str) -> Grid | None:
+    """A table of the numbers of column `value` with a row for each of `down` and a column for each of `across`.
+
+    None where a pair stands twice, or a number has a ground of its own.
+    """
+    cells = chart.table.values(value)
+    names = list(zip(_texts(chart, down), _texts(chart, across), strict=True))
+    if len(set(names)) < len(names) or any(isinstance(cell, Number) for cell in cells):
         return None
-    column = chart.table.column(chart.colour)
-    texts, unit = column_texts([value for row in field for value in row], column.unit, column.style, column.digits)
-    first = chart.table.column(chart.y)
+    lines, columns = (list(dict.fromkeys(pair[side] for pair in names)) for side in (0, 1))
+    known = dict(zip(names, chart.numbers(value), strict=True))
+    column, first, over = (chart.table.column(key) for key in (value, down, across))
+    texts, unit = column_texts([known.get((line, name), math.nan) for line in lines for name in columns], column.unit, column.style, column.digits)
     heads = (Head(_titled(first.title, first.unit), "", None, False, first.meaning), *(Head(name, "", None, True, "") for name in columns))
-    rows = tuple(
-        (Entry(name), *(Entry(text, True) for text in texts[index * len(columns) : (index + 1) * len(columns)])) for index, name in enumerate(lines)
-    )
-    across = chart.table.column(chart.x)
+    rows = tuple((Entry(name), *(Entry(text, True) for text in texts[at * len(columns) : (at + 1) * len(columns)])) for at, name in enumerate(lines))
     ground = "" if column.truth in (None, "given") else f", {column.truth}"
-    return Grid(f"{_titled(chart.title, unit)}{ground}; across: {_titled(across.title, across.unit).lower()}", heads, rows, ())
+    return Grid(f"{_titled(chart.title, unit)}{ground}; across: {_titled(over.title, over.unit).lower()}", heads, rows, ())
+
+
+def _texts(chart: Chart, key: str) -> list[str]:
+    """A column as names; numbers without their unit, which stands in the head."""
+    cells = chart.table.values(key)
+    if any(isinstance(cell, str) for cell in cells):
+        return chart.texts(key)
+    return [number_text(number, "", "plain", 4) for number in chart.numbers(key)]
 
 
 def grid_width(grid: Grid) -> int:
@@ -153,12 +169,17 @@ def _axis(columns: Sequence[str], wide: int, stretch: int) -> str:
 
 
 def _key(chart: Chart, edges: Sequence[float]) -> str:
-    column = chart.table.column(chart.colour)
-    texts, unit = column_texts(edges, column.unit, column.style, column.digits)
-    said = [text.strip("\u2007\u2008") for text in texts]
+    said, unit = limits_of(chart, edges)
     if edges[0] == edges[-1]:
         return f"{_SHADES[0]} {join_unit(said[0], unit)}"
     return "   ".join([*(f"{shade} {low} to {high}" for shade, low, high in zip(_SHADES, said, said[1:], strict=False)), unit]).rstrip()
+
+
+def limits_of(chart: Chart, edges: Sequence[float]) -> tuple[list[str], str]:
+    """The limits of steps as texts in the unit of the largest, and that unit."""
+    column = chart.table.column(chart.colour)
+    factor, unit = scale_of(max(abs(edge) for edge in edges), column.unit, column.style, column.digits)
+    return [number_text(edge / factor, "", "integer" if column.style == "integer" else "plain", column.digits) for edge in edges], unit
 
 
 def _mean(values: Sequence[float]) -> float:

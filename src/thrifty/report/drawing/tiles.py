@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from thrifty.report.charts import Chart
-from thrifty.report.crowds.fields import MOST_TILES, Field, edges_of, field_of, step_of, ticks_of
+from thrifty.report.crowds.fields import MOST_TILES, Field, edges_of, field_of, limits_of, step_of, ticks_of
 from thrifty.report.drawing.axes import CHARACTER_PX
 from thrifty.report.drawing.palette import INK, MUTED, PAPER, STEPS, step_colour
 from thrifty.report.numbers import column_texts
@@ -99,17 +99,16 @@ def _axis(ticks: list[tuple[int, str]], tile_px: float) -> Any:
 
 def _scale(chart: Chart, edges: list[float]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The scale of colours above the field: what it is of, a swatch a step, and the limits between them."""
-    column = chart.table.column(chart.colour)
-    texts, unit = column_texts(edges, column.unit, column.style, column.digits)
+    texts, unit = limits_of(chart, edges)
     top = -_LEGEND_PX
-    labels: list[dict[str, Any]] = [{"x": 0, "y": top + 6, "label": _titled(column.title, unit), "align": "left", "weight": 600}]
+    labels: list[dict[str, Any]] = [{"x": 0, "y": top + 6, "label": _titled(chart.table.column(chart.colour).title, unit), "align": "left", "weight": 600}]
     swatches = [
         {"x": step * _SWATCH_PX, "x2": (step + 1) * _SWATCH_PX, "y": top + 18, "y2": top + 18 + _SWATCH_HIGH_PX, "fill": step_colour(step)}
         for step in range(len(edges) - 1)
     ]
     for place, text in enumerate(texts[: 1 if edges[0] == edges[-1] else None]):
         align = "left" if place == 0 else "center"
-        labels.append({"x": place * _SWATCH_PX, "y": top + 38, "label": text.strip("\u2007\u2008"), "align": align, "weight": 400})
+        labels.append({"x": place * _SWATCH_PX, "y": top + 38, "label": text, "align": align, "weight": 400})
     return swatches, labels
 
 
