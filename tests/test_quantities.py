@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thrifty.errors import BadValue
-from thrifty.quantities import DIMENSIONS, parse, positive_int, show, to_si
+from thrifty.quantities import DIMENSIONS, parse, positive_int, show, stated, to_si
 
 FINITE = st.floats(min_value=1e-6, max_value=1e12, allow_nan=False)
 PREFIXES = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15}
@@ -138,3 +138,27 @@ def test_positive_int_says_why_there_is_a_ceiling() -> None:
     with pytest.raises(BadValue) as caught:
         positive_int("seq", 4096, at_most=2048, why="the context of gpt3-175b")
     assert str(caught.value) == "seq=4096 is above 2048 (the context of gpt3-175b). Choose a whole number from 1 to 2048."
+
+
+@pytest.mark.parametrize("text", ["20MW", "20 MW", " 20  MW ", "2e1MW", "0.02 GW", 20, 20.0, "20"])
+def test_a_person_states_a_quantity_with_or_without_a_space(text: object) -> None:
+    assert stated("power", text, "power", plain="MW") == pytest.approx(20e6)
+
+
+@pytest.mark.parametrize(
+    ("text", "plain", "message"),
+    [
+        ("20", "", "power '20' has no unit. Write a number and a unit, e.g. '1 watt'."),
+        ("many", "MW", "power 'many' is not a quantity. Write a number and a unit, e.g. '1 MW'."),
+        ("", "MW", "power '' is not a quantity."),
+        (True, "MW", "power 'True' is not a quantity."),
+        ("nan", "MW", "power 'nan' is not finite."),
+        ("inf W", "MW", "power 'inf W' is not finite."),
+        ("2 kg", "MW", "power '2 kg': unit 'kg' has the wrong dimension for a power. Use one like 'watt'."),
+        ("2 zorks", "MW", "power '2 zorks': 'zorks' is not a unit. Use one like 'watt'."),
+    ],
+)
+def test_what_is_no_stated_quantity_is_refused(text: object, plain: str, message: str) -> None:
+    with pytest.raises(BadValue) as error:
+        stated("power", text, "power", plain=plain)
+    assert str(error.value).startswith(message)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from typing import TYPE_CHECKING, Final, Literal
 
 from thrifty.errors import BadValue
@@ -151,6 +152,30 @@ def parse(text: str, dimension: str) -> float:
     if not math.isfinite(value):
         raise BadValue(f"'{text}' is not finite. Write a finite number, e.g. '1 {DIMENSIONS[dimension]}'.")
     return to_si(value, unit.strip(), dimension)
+
+
+_STATED: Final = re.compile(r"\s*(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan|[+-]?inf)\s*(?P<unit>\D.*?)?\s*", re.IGNORECASE)
+
+
+def stated(what: str, value: object, dimension: str, *, plain: str = "", example: str = "") -> float:
+    """A quantity as a person states it, in the unit of `dimension`: "20MW", "20 MW", or a number or its text in the unit `plain` ("": a unit must be there).
+
+    What may be below 0 is the caller's to say. Raises BadValue, beginning with `what`, for anything else, numbers that are not finite and wrong units.
+    """
+    match = _STATED.fullmatch(str(value)) if not isinstance(value, bool) else None
+    fix = f"Write a number and a unit, e.g. '{example or f'1 {plain or DIMENSIONS[dimension]}'}'."
+    if match is None:
+        raise BadValue(f"{what} '{value}' is not a quantity. {fix}")
+    unit = match["unit"] or plain
+    if not unit:
+        raise BadValue(f"{what} '{value}' has no unit. {fix}")
+    number = float(match["number"])
+    if not math.isfinite(number):
+        raise BadValue(f"{what} '{value}' is not finite. {fix}")
+    try:
+        return to_si(number, unit, dimension)
+    except BadValue as error:
+        raise BadValue(f"{what} '{value}': {error}") from None
 
 
 def positive_int(name: str, value: object, *, at_most: int | None = None, why: str = "") -> int:

@@ -195,7 +195,7 @@ def test_worn_parts_are_the_stock(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--intensity", "0.1"], "intensity=0.1 has no unit. Write e.g. '100 gCO2e/kWh'."),
+        (["--intensity", "0.1"], "intensity '0.1' has no unit. Write a number and a unit, e.g. '100 gCO2e/kWh'."),
         (["--intensity", "nan gCO2e/kWh"], "'nan gCO2e/kWh' is not finite"),
         (["--intensity", "100 g/kWh"], "unit 'g/kWh' has the wrong dimension"),
         (["--intensity=-5 gCO2e/kWh"], "intensity=-5.0 gCO2e/kWh is below 0"),

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 from datetime import UTC, datetime
-from typing import Final
 
 from thrifty.errors import BadValue
-from thrifty.quantities import DIMENSIONS, to_si
-
-_QUANTITY: Final = re.compile(r"\s*(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan|[+-]?inf)\s*(?P<unit>.*?)\s*", re.IGNORECASE)
+from thrifty.quantities import DIMENSIONS, stated
 
 
 def quantity(name: str, text: str, dimension: str, *, least: float = 0.0, plain: str = "") -> float:
@@ -18,13 +14,9 @@ def quantity(name: str, text: str, dimension: str, *, least: float = 0.0, plain:
 
     Raises BadValue for a number without a unit, another dimension, and what is not finite or below `least`.
     """
-    match = _QUANTITY.fullmatch(text)
-    unit = match["unit"] or plain if match else ""
-    if match is None or not unit:
-        raise BadValue(f"{name}='{text}' is no number with a unit. Write e.g. --{name} '20 {plain or _example(dimension)}'.")
-    value = to_si(float(match["number"]), unit, dimension)
-    if not (math.isfinite(value) and value >= least):
-        raise BadValue(f"{name}='{text}' is not a finite number of at least {least:g}. Mend it.")
+    value = stated(name, text, dimension, plain=plain, example=f"20 {plain or _example(dimension)}")
+    if value < least:
+        raise BadValue(f"{name} '{text}' is below {least:g}. Mend it.")
     return value
 
 

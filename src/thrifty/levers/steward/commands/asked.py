@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from thrifty.errors import BadValue
-from thrifty.quantities import parse
+from thrifty.quantities import stated
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,18 +17,11 @@ if TYPE_CHECKING:
     from thrifty.levers.steward.schedule.capping import Response
 
 
-def quantity(text: str, dimension: str, plain: float, what: str) -> float:
-    """ "2 MW", "2MW" or a plain number times `plain`. Raises BadValue."""
-    match = re.fullmatch(r"\s*([-+0-9.eE]+|nan|inf)\s*(\D.*)?", text)
-    if match is None:
-        raise BadValue(f"{what} '{text}' is not a quantity. Write a number and a unit.")
-    try:
-        number = float(match[1])
-    except ValueError:
-        raise BadValue(f"{what} '{text}' is not a quantity. Write a number and a unit.") from None
-    value = parse(f"{match[1]} {match[2].strip()}", dimension) if match[2] else number * plain
-    if not (math.isfinite(value) and value > 0):
-        raise BadValue(f"{what} '{text}' is not above 0. Give a finite quantity above 0.")
+def above_zero(what: str, text: str, dimension: str, plain: str) -> float:
+    """ "2 MW", "2MW" or a plain number in the unit `plain`, above 0. Raises BadValue."""
+    value = stated(what, text, dimension, plain=plain)
+    if value <= 0:
+        raise BadValue(f"{what} '{text}' is not above 0. Give a quantity above 0.")
     return value
 
 
@@ -71,13 +62,13 @@ def asked_problem(
     if site:
         places.sort(key=lambda place: place.name != site)
     if cap:
-        watts = quantity(cap, "power", 1e6, "cap")
+        watts = above_zero("cap", cap, "power", "MW")
         places = [replace(place, cap_w=min(place.cap_w, watts)) for place in places]
     zone = time_zone(places[0].zone)
     found = list(read_jobs(jobs, zone)) if jobs is not None else []
     found += [each for text in texts for each in parse_job(text, zone)]
     return Problem.of(
-        found, places, step_s=quantity(step, "time", 60.0, "step") if step else None, start=instant(start, zone, "--from") if start else None,
+        found, places, step_s=above_zero("step", step, "time", "min") if step else None, start=instant(start, zone, "--from") if start else None,
         end=instant(end, zone, "--to") if end else None, kwh_per_gb=load_pack().get("policy:network.energy", "energy_per_byte") * 1e9 / 3.6e6,
     )  # fmt: skip
 
@@ -145,7 +136,9 @@ def asked_response(
             if not 0 <= at < to <= len(grams) or at != int(at) or to != int(to):
                 raise BadValue(f"event '{text}' does not lie on whole steps of {step_s:g} s within the period. Give such times.")
             watts[int(at) : int(to)] = np.minimum(watts[int(at) : int(to)], part * chip.full_w)
-    waits_h = 0.0 if latency.strip() in ("0", "0 h") else quantity(latency, "time", 3600.0, "latency") / 3600
+    waits_h = stated("latency", latency, "time", plain="h") / 3600
+    if waits_h < 0:
+        raise BadValue(f"latency '{latency}' is below 0. Give how long work may wait, 0 or more.")
     command = repeat_of(
         "caps", device=device, devices=devices, site="" if mix else site, mix=mix, **{"from": start, "to": end}, demand=demand, trace=trace, event=events,
         latency=latency if waits_h else "", throughput=throughput if throughput != 1.0 else 0, idle_w=idle_w, exponent=exponent, boundary=boundary, fill=fill,

@@ -39,7 +39,7 @@ def reuse(
     from thrifty.levers.steward.reuse.odometer import read_history
     from thrifty.levers.steward.reuse.wear import worth_reusing
     from thrifty.printing import print_json, print_parts
-    from thrifty.quantities import parse
+    from thrifty.quantities import stated
     from thrifty.report import to_terminal, write_html
     from thrifty.version import __version__
 
@@ -48,13 +48,14 @@ def reuse(
     use = Use.usual(grid, pue=building if pue is None else pue, life_years=years)
     usual = Limits.usual()
     limits = Limits(
-        rack_power_w=parse(rack_power, "power") if rack_power else usual.rack_power_w, rack_units=rack_units, load_provisioned=usual.load_provisioned
+        rack_power_w=stated("rack-power", rack_power, "power", example="30 kW") if rack_power else usual.rack_power_w, rack_units=rack_units,
+        load_provisioned=usual.load_provisioned,
     )  # fmt: skip
     worn = worth_reusing(read_history(wear), years) if wear is not None else {}
     needs = Needs(
         cores=cores, limits=limits, parts=tuple(part or ()), rule=allocation, second_share=second_share,
-        memory_per_core_bytes=parse(memory, "capacity") if memory else standing.memory_bytes / standing.cores,
-        storage_per_core_bytes=parse(storage, "capacity") if storage else standing.storage_bytes / standing.cores,
+        memory_per_core_bytes=stated("memory-per-core", memory, "capacity", example="8 GB") if memory else standing.memory_bytes / standing.cores,
+        storage_per_core_bytes=stated("storage-per-core", storage, "capacity", example="150 GB") if storage else standing.storage_bytes / standing.cores,
         stock={**{name: int(row["expected"]) for name, row in worn.items()}, **_stock(stock or ())},
     )  # fmt: skip
     given: dict[str, Any] = {
@@ -80,14 +81,12 @@ def reuse(
 def _place(site: str, intensity: str) -> tuple[float, float | None, tuple[str, ...]]:
     """Grams a kilowatt-hour, the PUE where a site states one, and what that leaves out."""
     from thrifty.hardware import load_site
-    from thrifty.quantities import parse
+    from thrifty.quantities import stated
 
     if site and intensity:
         raise BadValue(f"site={site} and intensity={intensity} both state the grid. Give one of them.")
     if intensity:
-        if not intensity.strip().partition(" ")[2]:
-            raise BadValue(f"intensity={intensity} has no unit. Write e.g. '100 gCO2e/kWh'.")
-        return parse(intensity, "carbon_per_energy"), None, ()
+        return stated("intensity", intensity, "carbon_per_energy", example="100 gCO2e/kWh"), None, ()
     place = load_site(site or "world")
     direct = f"grid of '{place.name}' counts power plants' own emissions only, not their building and fuel supply"
     return place.intensity_gco2e_per_kwh, place.pue, (direct,) if place.intensity_scope == "direct" else ()

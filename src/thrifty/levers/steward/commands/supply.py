@@ -15,7 +15,7 @@ NAN = math.nan
 def supply(
     site: Annotated[str, typer.Option("--site", metavar="NAME", help="The grid: a site, or a region with hours (eia-cal, eia-ne, eia-nw).")] = "us-california",
     mix: Annotated[str, typer.Option("--mix", metavar="FILE", help="The grid's hours instead: gCO2e/kWh, or generation by fuel.")] = "",
-    power: Annotated[str, typer.Option("--power", metavar="POWER", help="A constant load: 20MW.")] = "",
+    power: Annotated[str, typer.Option("--power", metavar="POWER", help="A constant load: 20MW (a number is in MW).")] = "",
     load: Annotated[str, typer.Option("--load", metavar="FILE", help="The load's hours instead.")] = "",
     target: Annotated[float, typer.Option("--target", metavar="SHARE", help="Coverage (or 24/7 score) to be reached.")] = 0.95,
     kind: Annotated[str, typer.Option("--kind", help="coverage, or cfe: the grid's clean share counts too.")] = "coverage",
@@ -42,7 +42,7 @@ def supply(
 ) -> None:  # fmt: skip
     """Solar, wind, battery and spare machines of least carbon (or cost) that reach a coverage hour by hour, with a bound on any better."""
     from thrifty.errors import BadValue
-    from thrifty.levers.steward.commands.asked import quantity, repeat_of
+    from thrifty.levers.steward.commands.asked import above_zero, repeat_of
     from thrifty.levers.steward.pages.supply import supply_page
     from thrifty.levers.steward.supply.deciding import decide_supply
     from thrifty.levers.steward.supply.stating import USUAL, asked_question
@@ -56,7 +56,7 @@ def supply(
     if points < 0:
         raise BadValue(f"grid={points} is below 0. Give how many supplies to try, e.g. 100000.")
     given: dict[str, Any] = {
-        "site": site, "mix": mix, "power_mw": quantity(power, "power", 1e6, "power") / 1e6 if power else 0.0, "load": load, "target": target, "kind": kind,
+        "site": site, "mix": mix, "power_mw": above_zero("power", power, "power", "MW") / 1e6 if power else 0.0, "load": load, "target": target, "kind": kind,
         "objective": objective, "weather": weather, "flexible": flexible, "pue": pue, "solar_max": solar_max, "wind_max": wind_max,
         "battery_max": battery_max, "extra_max": extra_max, "depth": depth, "price": price, "server_w": server_w, "chemistry": chemistry, "from": start,
         "to": end, "boundary": boundary, "fill": fill,
@@ -66,7 +66,7 @@ def supply(
         key.replace("power_mw", "power").replace("server_w", "server_watts"): value for key, value in given.items() if value == value and value != USUAL[key]
     }
     said: dict[str, Any] = {"site": site if not mix else "", **changed, **({"power": power} if power else {}), "grid": points, "folder": folder}
-    command = repeat_of("supply", **said, **({"target": "0"} if target == 0 else {}))
+    command = repeat_of("supply", **{**said, **({"target": "0"} if target == 0 else {})})
     with showing() as progress:
         found = decide_supply(question, points=points, folder=folder, asked=given, progress=progress, command=command)
     page = supply_page(found, command=command, generated=f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}")

@@ -5,6 +5,7 @@
             l_t = l_{t−1} + u_t − d_t,  0 ≤ l_t ≤ U,  l_0 = 0                                     a battery of usable capacity U
             A ≥ U / depth · calendar,   A ≥ Σ d_t · wear                                          it is used up by years or by cycles
             x_t ≤ f L_t h,  y_t ≤ (max L − L_t + extra) h,  Σ_day x = Σ_day y                      load that moves within its day
+            0 ≤ g_t ≤ L_t h                                                                       the grid serves load and charges nothing
             Σ counted_t · g_t ≤ (1 − target) · Σ L h
 
 It knows the whole year ahead, has no taper, and dispatches as it likes, so nothing that is replayed can be below it. The bound is computed here from the
@@ -106,7 +107,7 @@ def _programme(question: Question, depth: float, rates: Rates) -> tuple[Floats, 
     usable = most.battery_mwh * depth
     reach = (largest + most.extra_mw) * question.step_h
     out = min(usable, battery.eta_d * reach)
-    top = {"g": np.full(steps, reach), "d": np.full(steps, out), "u": np.full(steps, usable), "l": np.full(steps, usable),
+    top = {"g": load_h, "d": np.full(steps, out), "u": np.full(steps, usable), "l": np.full(steps, usable),
            "x": question.flexible * load_h, "y": np.full(steps, reach)}  # fmt: skip
     heaviest = max(most.battery_mwh * rates.calendar_per_mwh, out * steps * rates.wear(depth))
     c = np.concatenate([[rates.solar_per_mw, rates.wind_per_mw, 0.0, 1.0, rates.server_per_mw], rates.grid_T, np.zeros(steps * (len(blocks) - 1))])

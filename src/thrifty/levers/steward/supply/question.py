@@ -21,6 +21,8 @@ Kind = Literal["coverage", "cfe"]
 Objective = Literal["carbon", "cost"]
 KINDS: Final = get_args(Kind)
 UNITS: Final[dict[str, str]] = {"carbon": "kgCO2e", "cost": "USD"}
+SLACK: Final = 1e-9
+"""Share of the load by which a target may be missed and still holds: rounding of a year's sum."""
 DEPTHS: Final = (1.0, 0.8, 0.6)
 """Shares of a battery that a cycle may take, for which the pack states cycle lives; deepest first."""
 
@@ -141,7 +143,7 @@ class Question:
     @property
     def allowed_mwh(self) -> float:
         """Most counted unmet energy at which the target holds."""
-        return (1.0 - self.target) * self.load_mwh
+        return (1.0 - self.target + SLACK) * self.load_mwh
 
     def battery(self, depth: float) -> Battery:
         """The kind of battery whose cycles take at most `depth` of it: the rest stays at the bottom."""

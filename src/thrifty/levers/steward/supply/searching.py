@@ -16,7 +16,7 @@ from thrifty.errors import BadValue
 from thrifty.levers.steward.supply.question import Floats, Question
 from thrifty.levers.steward.supply.rechecking import unmet_slowly
 from thrifty.levers.steward.supply.replayed import making, outcomes
-from thrifty.levers.steward.supply.sizing import SLACK, Built
+from thrifty.levers.steward.supply.sizing import Built
 from thrifty.levers.steward.supply.stating import question_of_text
 from thrifty.progress import Progress
 
@@ -130,7 +130,7 @@ def _slab(question: Question, solar: float, grid: Grid, depth: float) -> list[di
     wind, extra, battery = (axis.ravel() for axis in np.meshgrid(grid.wind_mw, grid.extra_mw, grid.battery_mwh, indexing="ij"))
     found = outcomes(question, np.full(len(wind), solar), wind, battery, extra, depth=depth)
     places = set(front_of(found.making_N, found.grid_N).tolist())
-    holds = np.flatnonzero(found.counted_mwh_N <= question.allowed_mwh + SLACK * question.load_mwh)
+    holds = np.flatnonzero(found.counted_mwh_N <= question.allowed_mwh)
     best = int(holds[found.value_N[holds].argmin()]) if len(holds) else -1
     if best >= 0:
         places.add(best)

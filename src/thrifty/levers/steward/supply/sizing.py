@@ -10,12 +10,10 @@ import numpy as np
 
 from thrifty.errors import BadValue
 from thrifty.levers.steward.supply.linear import Relaxed, relax
-from thrifty.levers.steward.supply.question import Floats, Question, Rates
+from thrifty.levers.steward.supply.question import SLACK, Floats, Question, Rates
 from thrifty.levers.steward.supply.replayed import outcomes
 from thrifty.progress import Progress
 
-SLACK: Final = 1e-9
-"""Share of the load by which a target may be missed and still holds: rounding of a year's sum."""
 _HALVINGS, _LAST_HALVINGS = 20, 36
 _SIDE, _SIDE_EXTRA, _MORE = 7, 5, 5
 _LEVELS: Final = 40
@@ -96,10 +94,9 @@ def near(question: Question, start: Built, rates: Rates) -> tuple[float, Built]:
 def _least_battery(question: Question, depth: float, points_PC: Floats, halvings: int = _HALVINGS) -> Floats:
     """(P,) MWh of the least battery with which each (solar, wind, extra) holds the target; infinite where the largest does not."""
     extra = points_PC[:, 2] if question.flexible else None
-    allowed = question.allowed_mwh + SLACK * question.load_mwh
 
     def holds(battery_P: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        return np.asarray(outcomes(question, points_PC[:, 0], points_PC[:, 1], battery_P, extra, depth=depth).counted_mwh_N <= allowed)
+        return np.asarray(outcomes(question, points_PC[:, 0], points_PC[:, 1], battery_P, extra, depth=depth).counted_mwh_N <= question.allowed_mwh)
 
     count = len(points_PC)
     most = np.full(count, question.most.battery_mwh)
@@ -116,7 +113,7 @@ def _around(question: Question, depth: float, start: Relaxed | Built, rates: Rat
     """(value, supply, reached) of the best replay near the programme's answer."""
     most = question.most
     tops = np.array([most.solar_mw, most.wind_mw, most.extra_mw if question.flexible else 0.0, most.battery_mwh])
-    centre = np.minimum(np.array([start.solar_mw, start.wind_mw, start.extra_mw, 0.0]), tops)
+    centre = np.minimum(np.array([start.solar_mw, start.wind_mw, start.extra_mw, start.battery_mwh]), tops)
     mean = question.load_mwh / (len(question.load_mw_T) * question.step_h)
     width = np.maximum(0.3 * centre, 0.5 * mean) * (tops > 0)
     width[3] = 0.3 * max(start.battery_mwh, mean) * (tops[3] > 0)
@@ -130,14 +127,15 @@ def _around(question: Question, depth: float, start: Relaxed | Built, rates: Rat
             centre, width = np.minimum(centre + width, tops), width * 1.5
             continue
         points, least = points[kept], least[kept]
-        every = np.repeat(points, len(axes[3]), axis=0)
-        battery = np.minimum((least[:, None] + axes[3][None, :]).ravel(), most.battery_mwh)
+        # Beside the least battery, larger ones: where the target does not bind, the best is far above the least.
+        sizes = np.maximum(least[:, None], np.append(0.0, axes[3])[None, :])
+        every = np.repeat(points, sizes.shape[1], axis=0)
+        battery = sizes.ravel()
         found = outcomes(question, every[:, 0], every[:, 1], battery, every[:, 2] if question.flexible else None, depth=depth, rates=rates)
         at = int(found.value_N.argmin())
-        more = float(battery[at] - least[at // len(axes[3])])
         if found.value_N[at] < best[0]:
             best = (float(found.value_N[at]), every[at], float(battery[at]), float(found.reached_N[at]))
-            moved = np.array([*every[at], more])
+            moved = np.array([*every[at], battery[at]])
         else:
             moved = centre
         edge = (np.abs(moved - centre) >= 0.999 * width) & (width > 0) & (moved > 0) & (moved < tops)

@@ -22,7 +22,7 @@ from thrifty.errors import BadValue, UnknownName
 from thrifty.hardware import load_site
 from thrifty.levers.steward.schedule.asking.reading import read_rows
 from thrifty.levers.steward.schedule.asking.signals import grid_intensity, own_intensity, own_prices
-from thrifty.quantities import parse
+from thrifty.quantities import stated
 
 KEYS = ("name", "site", "mix", "prices", "cap", "power_scale", "embodied_g_per_h", "pue")
 
@@ -104,7 +104,7 @@ def _from_row(row: Mapping[str, Any], folder: Path, boundary: Boundary | None, f
             except (TypeError, ValueError):
                 raise BadValue(f"place '{name}': {key}='{row[key]}' is not a number. Give one.") from None
     if "cap" in row:
-        given["cap_w"] = parse(str(row["cap"]), "power") if isinstance(row["cap"], str) else float(row["cap"])
+        given["cap_w"] = stated(f"place '{name}': cap", row["cap"], "power", plain="W")
     files = {key: folder / str(row[key]) for key in ("mix", "prices") if key in row}
     return place_of(name, site=str(row.get("site", "")), boundary=boundary, fill=fill, **files, **given)
 

@@ -62,19 +62,19 @@ class Problem:
 
     @property
     def power_w_J(self) -> Floats:
-        return np.array([job.power_w for job in self.jobs])
+        return np.array([job.power_w for job in self.jobs], dtype=np.float64)
 
     @property
     def power_scale_P(self) -> Floats:
-        return np.array([place.power_scale for place in self.places])
+        return np.array([place.power_scale for place in self.places], dtype=np.float64)
 
     @property
     def embodied_P(self) -> Floats:
-        return np.array([place.embodied_g_per_h for place in self.places])
+        return np.array([place.embodied_g_per_h for place in self.places], dtype=np.float64)
 
     @property
     def cap_w_P(self) -> Floats:
-        return np.array([place.cap_w for place in self.places])
+        return np.array([place.cap_w for place in self.places], dtype=np.float64)
 
     @property
     def pauses_J(self) -> npt.NDArray[np.bool_]:

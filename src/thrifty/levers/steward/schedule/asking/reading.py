@@ -25,7 +25,7 @@ from zoneinfo import ZoneInfo
 from thrifty.errors import BadFile, BadValue
 from thrifty.levers.steward.schedule.asking.deadlines import RULES, deadline_by, instant, repeated
 from thrifty.levers.steward.schedule.asking.jobs import Job, check_jobs
-from thrifty.quantities import parse, positive_int
+from thrifty.quantities import positive_int, stated
 
 KEYS: Final = (
     "name", "power", "duration", "release", "deadline", "slack", "early", "interruptible", "elastic", "places", "moved", "every", "times",
@@ -94,16 +94,16 @@ def jobs_of(row: Mapping[str, Any], zone: ZoneInfo) -> list[Job]:
 
 def _job(row: Mapping[str, Any], name: str, release: datetime, zone: ZoneInfo) -> Job:
     what = f"job '{name}'"
-    duration_s = _quantity(row["duration"], "time", 3600.0, f"{what}: duration")
-    early_s = _quantity(row.get("early", 0), "time", 3600.0, f"{what}: early")
-    slack_s = _quantity(row.get("slack", 0), "time", 3600.0, f"{what}: slack")
+    duration_s = stated(f"{what}: duration", row["duration"], "time", plain="h")
+    early_s = stated(f"{what}: early", row.get("early", 0), "time", plain="h")
+    slack_s = stated(f"{what}: slack", row.get("slack", 0), "time", plain="h")
     if early_s < 0 or slack_s < 0:
         raise BadValue(f"{what}: early {early_s / 3600:g} h, slack {slack_s / 3600:g} h. Give times of at least 0.")
     made = Job(
-        name=name, power_w=_quantity(row["power"], "power", 1.0, f"{what}: power"), duration_s=duration_s, release=release,
+        name=name, power_w=stated(f"{what}: power", row["power"], "power", plain="W"), duration_s=duration_s, release=release,
         earliest=release - timedelta(seconds=early_s) if early_s else None, deadline=datetime.max.replace(tzinfo=release.tzinfo),
         interruptible=_flag(row.get("interruptible", False), what), elastic=_numbers(row.get("elastic", ()), what),
-        places=_names(row.get("places", ())), moved_bytes=_quantity(row.get("moved", 0), "capacity", 1.0, f"{what}: moved"),
+        places=_names(row.get("places", ())), moved_bytes=stated(f"{what}: moved", row.get("moved", 0), "capacity", plain="B"),
     )  # fmt: skip
     given = row.get("deadline")
     if given not in (None, "") and slack_s:
@@ -115,20 +115,6 @@ def _job(row: Mapping[str, Any], name: str, release: datetime, zone: ZoneInfo) -
     else:
         deadline = instant(given, zone, what)
     return replace(made, deadline=deadline)
-
-
-def _quantity(value: Any, dimension: str, plain: float, what: str) -> float:
-    """Text with a unit, or a plain number times `plain`."""
-    try:
-        number = float(value) if not isinstance(value, bool) else float("nan")
-    except (TypeError, ValueError):
-        try:
-            return parse(str(value), dimension)
-        except BadValue as error:
-            raise BadValue(f"{what}: {error}") from error
-    if number != number:
-        raise BadValue(f"{what} '{value}' is not a number. Give one, e.g. '1 kW' or '2 h'.")
-    return number * plain
 
 
 def _flag(value: Any, what: str) -> bool:

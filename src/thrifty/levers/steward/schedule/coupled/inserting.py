@@ -76,7 +76,7 @@ def _best(
     last, length = int(problem.last_J[j]), int(problem.length_J[j])
     best: tuple[float, int, Ints] | None = None
     for p in np.flatnonzero(problem.may_JP[j] & np.isfinite(moved_JP[j])):
-        power = problem.power_w_J[j] * problem.power_scale_P[p]
+        power = _power_w(problem, j, int(p))
         room = free_w_PT[p, first:last] >= power * (1 - 1e-9)
         rate = rate_PT[p, first:last]
         if problem.jobs[j].pauses:
@@ -100,9 +100,13 @@ def _best(
 
 
 def _cost(problem: Problem, j: int, place: int, slots: Ints, rate_PT: Floats, moved_JP: Floats, hourly_P: Floats) -> float:
-    power = problem.power_w_J[j] * problem.power_scale_P[place]
+    power = _power_w(problem, j, place)
     return float(rate_PT[place, slots].sum() * power / 1e3 * problem.step_h + moved_JP[j, place] + len(slots) * problem.step_h * hourly_P[place])
 
 
 def _draw(problem: Problem, j: int, place: int, slots: Ints, free_w_PT: Floats, sign: float) -> None:
-    free_w_PT[place, slots] += sign * problem.power_w_J[j] * problem.power_scale_P[place]
+    free_w_PT[place, slots] += sign * _power_w(problem, j, place)
+
+
+def _power_w(problem: Problem, j: int, place: int) -> float:
+    return problem.jobs[j].power_w * problem.places[place].power_scale
