@@ -72,11 +72,14 @@ def machine_of(on: str, devices: int = 0, host_power_w: float | None = None) -> 
             return _single(load(on), devices, host_power_w)
     else:
         return _single(load(on), devices, host_power_w)
-    return _of_system(system.sized(devices) if devices else system, host_power_w)
+    return _of_system(system.sized(devices) if devices else system, system.tiers[0].count, host_power_w)
 
 
-def _of_system(system: System, host_power_w: float | None) -> Machine:
+def _of_system(system: System, per_node: int, host_power_w: float | None) -> Machine:
     notes = []
+    nodes = system.devices / per_node  # of a node that is used in part, the same share of its host's power and making counts
+    if system.devices < per_node:
+        notes.append(f"{system.devices} of the {per_node} devices of a node: that share of its host is counted")
     power = system.host_power_w if host_power_w is None else host_power_w
     if power is None:
         notes.append(f"hosts of '{system.name}' draw power that nobody states: left out")
@@ -84,7 +87,7 @@ def _of_system(system: System, host_power_w: float | None) -> Machine:
         notes.append(f"each host draws the most that its sheet allows, {power:.0f} W, whatever the load")
     carried = load_pack().get("predictors:host.accelerators", "ratio")
     return Machine(
-        system=system, single=False, host_w=(power or 0.0) * system.nodes, hosts=system.devices / carried, notes=tuple(notes)
+        system=system, single=False, host_w=(power or 0.0) * nodes, hosts=system.devices / carried, notes=tuple(notes)
     )  # fmt: skip
 
 
