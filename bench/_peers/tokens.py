@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from _peers.rows import Row, Step
+from _peers.rows import Row
 from thrifty.cost.carbon.embodied import parse_part, price
 from thrifty.cost.carbon.factors import load_pack
 from thrifty.lenses.carbon.workloads import Place, carbon_of_serving, machine_of
@@ -69,25 +69,13 @@ def service_rows() -> list[Row]:
         start = job.footprint.energy_j * PUE / 3600
         ours_s = job.footprint.time_s * machine.devices
         its_s = said["generation_latency"] * said["gpu_required_count"] / BATCH
-        steps = []
-        used = start
-        if devices and devices < 8:
-            shared = machine_of(on, devices, load_host_w(on) * devices / 8)
-            used = carbon_of_serving(workload, shared, place, requests=1, prompt=512, new_tokens=TOKENS, batch=BATCH).footprint.energy_j * PUE / 3600
-            steps.append(Step(reason=f"we count the whole host of 8 for {devices} devices, it their share", theirs=theirs, ours=used))
-        time, ours_w, its_w = its_s / ours_s, used / PUE * 3600 / ours_s, theirs / PUE * 3600 / its_s
+        time, ours_w, its_w = its_s / ours_s, start / PUE * 3600 / ours_s, theirs / PUE * 3600 / its_s
         rows.append(Row(
-            peer="ecologits", item=f"{workload} on {devices or 1} x H100", unit="Wh", theirs=theirs, ours=start, steps=steps,
+            peer="ecologits", item=f"{workload} on {devices or 1} x H100", unit="Wh", theirs=theirs, ours=start,
             stated=f"{time:.2g} × our device-seconds ({said['gpu_required_count']} devices at {TOKENS / said['generation_latency']:.3g} tokens/s a request, "
                    f"ours {devices or 1} at {TOKENS / (job.footprint.time_s * BATCH):.3g}), {its_w:.0f} W a device against {ours_w:.0f} W with its host",
         ))  # fmt: skip
     return rows
-
-
-def load_host_w(on: str) -> float:
-    from thrifty.hardware import load_system
-
-    return load_system(on).host_power_w or 0.0
 
 
 def making_rows() -> list[Row]:
