@@ -45,7 +45,7 @@ def test_contract_of_devices_and_single_models(capsys: pytest.CaptureFixture[str
 def test_a_bill_on_the_terminal_and_as_a_page(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     page = tmp_path / "bill.html"
     shown = run(capsys, "--bom", "server-2018", "--out", str(page))
-    for words in ("Carbon of making server-2018", "drives / data drive", "together", "Not covered", "interpolated between 12 and 16 nm", "modelled"):
+    for words in ("Carbon of making server-2018", "drives / data drive", "together", "Does not cover", "interpolated between 12 and 16 nm", "modelled"):
         assert words in shown
     text = page.read_text()
     assert text.count("<svg") >= 2 and not re.search(r'(?:src|href)="https?://[^"]+\.(?:js|css)', text)
@@ -55,7 +55,7 @@ def test_a_bill_on_the_terminal_and_as_a_page(capsys: pytest.CaptureFixture[str]
 
 def test_single_models_are_said(capsys: pytest.CaptureFixture[str]) -> None:
     shown = run(capsys, "rack", "nic")
-    assert "Single model for rack" in shown and "single model: greensku" in shown
+    assert "Single model for rack" in shown and "greensku alone" in shown
 
 
 def test_kinds_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,7 +70,7 @@ def ticks_of(names: Sequence[str], most: int) -> list[tuple[int, str]]:
 
 
 def tiles_grid(chart: Chart) -> Grid | None:
-    """The numbers with one name a row and one a column. None where a tile has a ground of its own, or columns are too many."""
+    """The numbers with one name a row and one a column. None where a tile has a range, or columns are too many."""
     columns, _, _ = field_of(chart)
     return None if len(columns) > _MOST_COLUMNS else pairs_grid(chart, chart.y, chart.x, chart.colour)
 
@@ -78,18 +78,22 @@ def tiles_grid(chart: Chart) -> Grid | None:
 def pairs_grid(chart: Chart, down: str, across: str, value: str) -> Grid | None:
     """A table of the numbers of column `value` with a row for each of `down` and a column for each of `across`.
 
-    None where a pair stands twice, or a number has a ground of its own.
+    None where a pair stands twice, or a number has a range, which no narrow column holds.
     """
     cells = chart.table.values(value)
     names = list(zip(_texts(chart, down), _texts(chart, across), strict=True))
-    if len(set(names)) < len(names) or any(isinstance(cell, Number) for cell in cells):
+    if len(set(names)) < len(names) or any(isinstance(cell, Number) and cell.range_text for cell in cells):
         return None
     lines, columns = (list(dict.fromkeys(pair[side] for pair in names)) for side in (0, 1))
     known = dict(zip(names, chart.numbers(value), strict=True))
     column, first, over = (chart.table.column(key) for key in (value, down, across))
     texts, unit = column_texts([known.get((line, name), math.nan) for line in lines for name in columns], column.unit, column.style, column.digits)
     heads = (Head(_titled(first.title, first.unit), "", None, False, first.meaning), *(Head(name, "", None, True, "") for name in columns))
-    rows = tuple((Entry(name), *(Entry(text, True) for text in texts[at * len(columns) : (at + 1) * len(columns)])) for at, name in enumerate(lines))
+    tags = {pair: cell.truth for pair, cell in zip(names, cells, strict=True) if isinstance(cell, Number) and cell.truth not in (column.truth, "given")}
+    rows = tuple(
+        (Entry(line), *(Entry(texts[at * len(columns) + place], True, tags.get((line, name))) for place, name in enumerate(columns)))
+        for at, line in enumerate(lines)
+    )
     ground = "" if column.truth in (None, "given") else f", {column.truth}"
     return Grid(f"{_titled(chart.title, unit)}{ground}; across: {_titled(over.title, over.unit).lower()}", heads, rows, ())
 
@@ -104,7 +108,7 @@ def _texts(chart: Chart, key: str) -> list[str]:
 
 def grid_width(grid: Grid) -> int:
     """Characters of a grid's widest row, two between cells."""
-    widths = [max(len(head.title), *(len(row[place].text) for row in grid.rows), 0) for place, head in enumerate(grid.heads)]
+    widths = [max(len(head.title), *(len(f"{row[place].text} {row[place].tag or ''}") - 1 for row in grid.rows), 0) for place, head in enumerate(grid.heads)]
     return sum(widths) + 2 * len(widths)
 
 

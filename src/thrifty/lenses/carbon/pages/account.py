@@ -59,7 +59,7 @@ def _most(counted: Ledger, total: float) -> str:
     if not by or not total:
         return "Nothing was emitted."
     name = max(by, key=lambda asset: by[asset])
-    return f"Most of one asset: '{name}', {by[name] / total:.0%}."
+    return f"'{name}' has most of it, {by[name] / total:.0%}."
 
 
 def _share(counted: Ledger, column: str, but: str, total: float) -> float | None:
@@ -99,7 +99,8 @@ def heat(counted: Ledger) -> Chart | None:
 
 def _scopes(found: Account, both: Sequence[str]) -> Table:
     ways = both or ("location",)
-    columns = (Column(key="scope", title="Scope"), *(Column(key=way, title=f"Scope 2 by {way}", unit="gCO2e", truth="modelled") for way in ways))
+    titles = {way: f"Scope 2 by {way}" if both else "Carbon" for way in ways}
+    columns = (Column(key="scope", title="Scope"), *(Column(key=way, title=titles[way], unit="gCO2e", truth="modelled") for way in ways))
     sums = {way: found.ledger.by("scope", method=way) for way in ways}
     rows: list[list[Cell]] = [[f"scope {scope}", *(sums[way].get(scope, 0.0) for way in ways)] for scope in (1, 2, 3)]
     rows.append(["together", *(sum(sums[way].values()) for way in ways)])

@@ -53,7 +53,10 @@ def attribute_page(found: Attribution, beside: Mapping[str, Any], *, command: st
             "Largest share": Number(value=float(found.share_N[most]), truth="modelled", style="percent"),
         },
         sections=sections,
-        inputs={"steps": str(len(demand.demand_TN)), "peak": Number(value=demand.peak, truth="given", style="plain"), "idle capacity": found.idle_rule},
+        inputs={
+            "steps": Number(value=len(demand.demand_TN), truth="given", style="integer"), "peak": Number(value=demand.peak, truth="given", style="plain"),
+            "idle capacity": found.idle_rule,
+        },
         command=command, generated=_now(),
     )  # fmt: skip
 
@@ -61,8 +64,9 @@ def attribute_page(found: Attribution, beside: Mapping[str, Any], *, command: st
 def _answer(found: Attribution) -> Table:
     columns = [Column(key="tenant", title="Tenant"), Column(key="share", title="Share", style="percent")]
     if found.total_g is not None:
-        columns += [Column(key=key, title=title, unit="gCO2e", truth="modelled") for key, title in
-                    (("making", "Making"), ("running", "Running"), ("all", "Together"))]  # fmt: skip
+        split = bool(np.any(found.embodied_g_N) and np.any(found.operational_g_N))
+        titles = (("making", "Making"), ("running", "Running"), ("all", "Together")) if split else (("all", "Carbon"),)
+        columns += [Column(key=key, title=title, unit="gCO2e", truth="modelled") for key, title in titles]
     rows: list[list[Cell]] = []
     for place, name in enumerate(found.demand.tenants):
         share, half = float(found.share_N[place]), None if found.half_N is None else float(found.half_N[place])
@@ -70,10 +74,10 @@ def _answer(found: Attribution) -> Table:
         row: list[Cell] = [name, Number(value=share, low=low, high=high, truth="modelled", style="percent")]
         if found.total_g is not None:
             making, running = float(found.embodied_g_N[place]), float(found.operational_g_N[place])
-            row += [making, running, making + running]
+            row += [making, running, making + running] if split else [making + running]
         rows.append(row)
     if found.total_g is not None and found.idle_g and found.idle_rule == "apart":
-        rows.append(["(idle: nobody)", None, None, None, found.idle_g])
+        rows.append(["(idle: nobody)", *[None] * (len(columns) - 2), found.idle_g])
     return Table(columns=columns, rows=rows, caption=f"Shares by method {found.method}")
 
 

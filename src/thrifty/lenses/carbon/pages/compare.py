@@ -156,14 +156,14 @@ def _boundaries(found: Comparison) -> list[Block]:
     )  # fmt: skip
     by = METRICS[found.metric if METRICS[found.metric].total else "carbon"].title
     caption = f"Where two designs come to the same by {by} (a dash: one of them is ahead on both sides)"
-    blocks: list[Block] = [
-        Bullets([
+    if len(found.stretches) == 1:
+        won: Block = Text(f"Nowhere, at the middle of all other inputs: {found.stretches[0]['winner']} wins whatever the intensity and the life.")
+    else:
+        won = Bullets([
             f"{x['winner']}: where intensity times life is {x['from']:.4g} gCO2e/kWh·yr or more" + (f", up to {x['to']:.4g}" if x["to"] is not None else "")
             for x in found.stretches
-        ]),
-        Table(columns=columns, rows=rows, caption=caption),
-    ]  # fmt: skip
-    return blocks
+        ])  # fmt: skip
+    return [won, *([Table(columns=columns, rows=rows, caption=caption)] if any(cell is not None for row in rows for cell in row[2:]) else [])]
 
 
 def _plane(found: Comparison) -> list[Block]:
@@ -233,7 +233,7 @@ def _indices(found: Comparison) -> list[Block]:
         columns=(Column(key="name", title="Input"), Column(key="total", title="Share of variance", truth="modelled", style="percent")),
         alt="Bars of the share of the variance of the difference between the two leading designs that goes with each input, in company with others.",
     )  # fmt: skip
-    return [Table(columns=columns, rows=rows, caption=caption), bars]
+    return [bars, Table(columns=columns, rows=rows, caption=caption)]
 
 
 def _data(found: Comparison) -> list[Block]:
@@ -264,7 +264,7 @@ def eliminated_page(found: list[Elimination], *, command: str, generated: str) -
     columns = (
         Column(key="metric", title="Metric"), Column(key="count", title="Devices", truth="given", style="integer"),
         Column(key="kept", title="Win somewhere", truth="modelled", style="integer"),
-        Column(key="gone", title="Win nowhere", truth="modelled", style="percent"), Column(key="names", title="From clean or short to dirty or long"),
+        Column(key="gone", title="Win nowhere", truth="modelled", style="percent"), Column(key="names", title="Which, from clean or short to dirty or long"),
     )  # fmt: skip
     left = [f"{name}: {reason}" for name, reason in found[0].left_out.items()]
     sections = [Section("Who wins somewhere", [Table(columns=columns, rows=rows, caption="Over every intensity and life, at the middle of inputs")], id="kept")]
@@ -272,7 +272,10 @@ def eliminated_page(found: list[Elimination], *, command: str, generated: str) -
         sections.append(Section("Left out", [Bullets(left)], id="left"))
     return Page(
         title="Devices of the catalogue by carbon", sections=sections, command=command, generated=generated,
-        summary=f"Of {found[0].count} devices that do the same work, {found[0].share_eliminated:.0%} emit least at no intensity and no life.",
+        summary=(
+            f"Of {found[0].count} devices that do the same work, {found[0].share_eliminated:.0%} emit least at no intensity and no life: "
+            f"least emits {' or '.join(found[0].kept)}."
+        ),
         headline={"win nowhere": modelled(found[0].share_eliminated, style="percent")},
     )  # fmt: skip
 

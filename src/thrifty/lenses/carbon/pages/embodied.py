@@ -29,7 +29,7 @@ def embodied_page(found: PricedAssembly, *, model: str, command: str, generated:
     summary = f"Making {found.name} emitted {_kg(total.mid)} of CO2e, {_kg(total.low)} to {_kg(total.high)} by {len(by_model)} public models."
     if len(rows) > 1:
         largest = max(rows, key=lambda row: row[1].kgco2e.mid)
-        summary += f" Most of it is {largest[0]}, {largest[1].kgco2e.mid / total.mid:.0%}." if total.mid else ""
+        summary += f" Most of it is {_short(found)[largest[0]]}, {largest[1].kgco2e.mid / total.mid:.0%}." if total.mid else ""
     elif len(values) > 1:
         summary += f" They differ {values[-1] / values[0]:.3g} times."
     if single:
@@ -50,57 +50,59 @@ def embodied_page(found: PricedAssembly, *, model: str, command: str, generated:
 
 
 def parts_blocks(found: PricedAssembly) -> list[Block]:
-    """Every part with its interval, share and the models that cover it."""
+    """Every part with its interval, its share and how many models cover it."""
     total = found.kgco2e.mid
+    parts = list(found.leaves())
+    names = _short(found)
+    counted, used = any(priced.part.count != 1 for _, priced in parts), any(priced.part.state != "new" for _, priced in parts)
     rows: list[list[Cell]] = [
         [
-            path, Number(value=priced.part.count, truth="given", style="integer"), priced.kgco2e.low * G, priced.kgco2e.mid * G, priced.kgco2e.high * G,
+            names[path], Number(value=priced.part.count, truth="given", style="integer"), priced.kgco2e.low * G, priced.kgco2e.mid * G, priced.kgco2e.high * G,
             priced.kgco2e.mid / total if total else None, priced.part.state,
-            f"single model: {', '.join(priced.by_model)}" if priced.single_model else ", ".join(sorted(priced.by_model)),
+            f"{next(iter(priced.by_model))} alone" if priced.single_model else str(len(priced.by_model)),
         ]
-        for path, priced in found.leaves()
+        for path, priced in parts
     ]  # fmt: skip
     ends = found.kgco2e
-    rows.append(["together", None, ends.low * G, ends.mid * G, ends.high * G, 1.0 if total else None, "", ""])
+    if len(parts) > 1:
+        rows.append(["together", None, ends.low * G, ends.mid * G, ends.high * G, 1.0 if total else None, "", ""])
+    columns = (
+        Column(key="part", title="Part"), Column(key="count", title="Count", truth="given"), LOW, CARBON, HIGH,
+        Column(key="share", title="Share", truth="modelled", style="percent"), Column(key="state", title="State"), Column(key="models", title="Models"),
+    )  # fmt: skip
+    kept = [place for place, column in enumerate(columns) if {"count": counted, "state": used, "share": len(parts) > 1}.get(column.key, True)]
     table = Table(
-        columns=(
-            Column(key="part", title="Part"), Column(key="count", title="Count", truth="given"), LOW, CARBON, HIGH,
-            Column(key="share", title="Share", truth="modelled", style="percent"), Column(key="state", title="State"),
-            Column(key="models", title="Models that cover it"),
-        ),
-        rows=rows, caption="Parts, counts multiplied out", strong_rows=[len(rows) - 1],
+        columns=[columns[place] for place in kept], rows=[[row[place] for place in kept] for row in rows],
+        caption="Parts, counts multiplied out" if counted else "Parts", strong_rows=[len(parts)] if len(parts) > 1 else [],
     )  # fmt: skip
     return [table]
 
 
 def model_blocks(found: PricedAssembly) -> list[Block]:
     """What each model says of each part, stacked; and how far they lie apart."""
-    parts = list(found.leaves())
+    parts, names = list(found.leaves()), _short(found)
     covers, by_model = found.covers, found.by_model
     shown = sorted(parts, key=lambda row: -row[1].kgco2e.mid)[:_BARS]
+    models = sorted(by_model, key=lambda model: -by_model[model])
+    told = {model: model if len(covers[model]) == len(parts) else f"{model}, {len(covers[model])} of {len(parts)}" for model in models}
     stacked: list[list[Cell]] = [
-        [model, path, priced.by_model[model] * G] for model in by_model for path, priced in shown if model in priced.by_model
+        [told[model], names[path], priced.by_model[model] * G] for model in models for path, priced in shown if model in priced.by_model
     ]  # fmt: skip
-    table: list[list[Cell]] = [
-        [model, value * G, Number(value=len(covers[model]), truth="given", style="integer"), _named([p for p, _ in parts], set(covers[model]))]
-        for model, value in sorted(by_model.items(), key=lambda item: item[1])
-    ]
+    gaps: list[list[Cell]] = [
+        [model, by_model[model] * G, _named([names[path] for path, _ in parts if path not in covers[model]])]
+        for model in models if len(covers[model]) < len(parts)
+    ]  # fmt: skip
+    partly = " A model that covers fewer parts says how many: compare two only where they cover the same." if gaps else ""
     blocks: list[Block] = [
         Chart(
-            kind="stacked bars", title="What each model says, by part",
-            columns=(Column(key="model", title="Model"), Column(key="part", title="Part"), SAID), rows=stacked, x="carbon_gco2e", y="model", series="part",
+            kind="stacked bars", title="What each model says" + (", by part" if len(parts) > 1 else ""),
+            columns=(Column(key="model", title="Model"), Column(key="part", title="Part"), SAID), rows=stacked, x="carbon_gco2e", y="model",
+            series="part" if len(parts) > 1 else "", caption=partly.strip(),
             alt="Stacked bars of grams of CO2e, one bar a model, its pieces the parts that it covers; a short bar may be a model that covers few parts.",
-        ),
-        Table(
-            columns=(
-                Column(key="model", title="Model"), SAID, Column(key="covered", title="Parts covered", truth="given"),
-                Column(key="gone", title="Not covered"),
-            ),
-            rows=table, caption="Models, each over the parts that it covers: compare two only where they cover the same",
-        ),
+        )
     ]  # fmt: skip
     spans: list[list[Cell]] = [
-        [path, priced.kgco2e.mid * G, max(priced.kgco2e.low, min(positive)) * G, priced.kgco2e.high * G, priced.disagreement]
+        [names[path], priced.kgco2e.mid * G, max(priced.kgco2e.low, min(positive)) * G, priced.kgco2e.high * G, priced.disagreement]
         for path, priced in shown if (positive := [value for value in (*priced.by_model.values(), priced.kgco2e.low) if value > 0])
     ]  # fmt: skip
     if len(spans) > 1:
@@ -113,9 +115,20 @@ def model_blocks(found: PricedAssembly) -> list[Block]:
                 alt="A row a part: the median of the models with the range from the least to the most, on a logarithmic axis. The wider, the less is known.",
             )
         )  # fmt: skip
+    if gaps:
+        columns = (Column(key="model", title="Model"), SAID, Column(key="gone", title="Does not cover"))
+        blocks.append(Table(columns=columns, rows=gaps, caption="Models that cover some parts only"))
     if any(priced.single_model for _, priced in parts):
         blocks.append(Note("A part that one model covers has the range that such models usually span, on both sides of its answer.", "warning"))
     return blocks
+
+
+def _short(found: PricedAssembly) -> dict[str, str]:
+    """The paths of parts without the name that all of them begin with."""
+    paths = [path for path, _ in found.leaves()]
+    head = f"{paths[0].split(' / ')[0]} / " if paths else ""
+    common = len(paths) > 1 and all(path.startswith(head) for path in paths)
+    return {path: path.removeprefix(head) if common else path for path in paths}
 
 
 def tree_table(found: PricedAssembly) -> Block:
@@ -143,10 +156,9 @@ def _tree(found: PricedAssembly, depth: int, above: int = 1) -> Iterator[tuple[s
         yield from _tree(child, depth + 1, inside)
 
 
-def _named(paths: list[str], covered: set[str]) -> str:
-    """The paths that are not covered, the first of them by name."""
-    gone = [path for path in paths if path not in covered]
-    return ", ".join(gone[:_NAMES]) + (f" and {len(gone) - _NAMES} others" if len(gone) > _NAMES else "") or "–"
+def _named(gone: list[str]) -> str:
+    """The first of many names, and how many more there are."""
+    return ", ".join(gone[:_NAMES]) + (f" and {len(gone) - _NAMES} others" if len(gone) > _NAMES else "")
 
 
 def _kg(value: float) -> str:

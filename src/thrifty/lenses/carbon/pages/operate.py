@@ -28,14 +28,18 @@ def operate_page(found: Accounts, *, where: str, pue: float, supply: Supply | No
         summary += f" Own supply covers {found.coverage:.2%} of it hour by hour, which leaves {found.hourly_t:,.0f} t; matched by the year it claims "
         summary += f"{found.annual_matched_t:,.0f} t, {gap:,.0f} t less."
     sections = [Section("Accounts side by side", accounts_blocks(found, supply), id="accounts"), Section("Energy", energy_blocks(found), id="energy")]
-    sections += [Section("Month by month", month_blocks(found), id="months"), Section("Hour by hour", hour_blocks(found), id="hours")]
+    if supply is not None:
+        sections.append(Section("Month by month", month_blocks(found), id="months"))
+    sections.append(Section("Hour by hour", hour_blocks(found), id="hours"))
     if found.notes:
         sections.append(Section("Assumptions", [Bullets(found.notes)], id="assumptions"))
     return Page(
         title=f"Carbon of electricity on {where}", summary=summary, sections=sections,
         headline={
-            "by location": modelled(found.location_t * 1e6, "gCO2e"), "matched by the hour": modelled(found.hourly_t * 1e6, "gCO2e"),
-            "covered hour by hour": modelled(found.coverage, style="percent"),
+            "by location": modelled(found.location_t * 1e6, "gCO2e"),
+            **({
+                "matched by the hour": modelled(found.hourly_t * 1e6, "gCO2e"), "covered hour by hour": modelled(found.coverage, style="percent"),
+            } if supply is not None else {"a kWh, in the mean": modelled(found.mean_gco2e_per_kwh, "gCO2e/kWh")}),
             **({"24/7 score": modelled(found.cfe_score, style="percent")} if found.cfe_score is not None else {}),
         },
         inputs={
@@ -87,6 +91,8 @@ def energy_blocks(found: Accounts) -> list[Block]:
         "out of the battery's cells": modelled(found.discharged_mwh * 1e6, "Wh"),
         "share that a year's matching claims": modelled(found.annual_matching, style="percent"),
     }  # fmt: skip
+    nothing = ("spilled", "moved within days", "out of the battery's cells")
+    facts = {name: fact for name, fact in facts.items() if fact.value or name not in nothing}
     if found.water_m3 is not None:
         facts["water"] = modelled(found.water_m3 * 1e3, "L")
     return [Facts(facts)]
@@ -116,9 +122,11 @@ def month_blocks(found: Accounts) -> list[Block]:
 
 def hour_blocks(found: Accounts) -> list[Block]:
     """Every day by the hour: what the grid emitted for the load, and what own supply left open."""
-    blocks: list[Block] = [_heat(found, "Carbon by location", "what the grid emitted for the load", found.hours.carbon_t_T * 1e6, "gCO2e", "carbon_gco2e")]
-    unmet = found.hours.unmet_mwh_T * 1e6
-    if unmet.any() and not np.allclose(unmet, found.hours.load.values_T * found.hours.load.step_s / 3600 * 1e6):
+    load = found.hours.load.values_T
+    located = load / load.sum() * found.energy_mwh * found.hours.intensity_T * 1e3 if load.any() else np.zeros_like(load)  # of the building
+    blocks: list[Block] = [_heat(found, "Carbon by location", "what the grid emitted for the load", located, "gCO2e", "carbon_gco2e")]
+    unmet = np.where(found.hours.unmet_mwh_T > 1e-9, found.hours.unmet_mwh_T, 0.0) * 1e6  # replays leave rounding errors
+    if unmet.any() and found.coverage > 0:
         blocks.append(_heat(found, "Energy left to the grid", "what own supply did not cover", unmet, "Wh", "energy_wh"))
     return blocks
 

@@ -33,6 +33,7 @@ def report_page(report: Report, *, command: str, inputs: dict[str, Number | str]
     cited = dict.fromkeys(fact.source for fact in report.facts)
     return Page(
         title=report.title, summary=f"{told}. {count} inputs that {NAMES[report.standard]} asks for are missing. {SAID}" if count else f"{told}. {SAID}",
+        headline={line.name: Number(value=line.value, unit=line.unit, truth=line.truth, digits=3) for line in _first(report)},
         sections=sections, inputs={"standard": NAMES[report.standard], **inputs},
         sources=[
             Source(key=key, title=s.title, publisher=s.publisher, date=s.date, url=s.url, licence=s.licence)

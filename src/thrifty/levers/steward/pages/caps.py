@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from thrifty.levers.steward.pages.parts import certificate_block, listed_sources
 from thrifty.levers.steward.schedule.capping import Response
-from thrifty.report import Block, Bullets, Cell, Chart, Column, Facts, Number, Page, Section, Table
+from thrifty.report import Block, Bullets, Cell, Chart, Column, Number, Page, Section, Table
 from thrifty.version import __version__
 
 
@@ -24,27 +25,25 @@ def caps_page(found: Response, begin: datetime, *, drawn: bool = True) -> Page:
     )  # fmt: skip
     chart = Chart(kind="bars", title="Carbon", columns=columns[:2], rows=[row[:2] for row in rows], x="carbon", y="name",
                   alt="Two bars: grams of CO2e of all devices without caps and with them.")  # fmt: skip
-    sections = [Section("Before and after", [chart, Table(columns=columns, rows=rows, caption="All devices")], id="both")]
+    both = Table(columns=columns, rows=rows, caption="All devices")
+    sections = [Section("Before and after", [chart, both] if drawn else [both], id="both")]
     if drawn:
         sections.append(Section("Hours", _hours(found, begin), id="hours"))
     if decision.certificate is not None:
-        c = decision.certificate
-        facts: dict[str, Number | str] = {
-            "these caps": Number(value=c.value, unit="gCO2e", truth="modelled"), "none are below": Number(value=c.bound, unit="gCO2e", truth="modelled"),
-            "gap": Number(value=c.gap, truth="modelled", style="percent"), "proved by": c.by,
-        }  # fmt: skip
-        sections.append(Section("How good they can be", [Facts(facts)], id="certificate"))
+        block = certificate_block(decision.certificate, "gCO2e", ours="these caps", bound="none are below")
+        sections.append(Section("How good they can be", [block], id="certificate"))
     sections.append(Section("What to know", [Bullets(decision.notes)], id="notes"))
     share = plan["avoided_gco2e"] / before.carbon_gco2e.mid if before.carbon_gco2e.mid else 0.0
     return Page(
         title=f"{found.device.count} x {found.device.name} under power caps",
-        summary=f"Caps avoid {share:.1%} of the carbon; {plan['late_share']:.1%} of the work is late and {plan['dropped_share']:.1%} is not taken.",
+        summary=f"Caps avoid {share:.1%} of the carbon; {plan['late_share']:.1%} of the work is late and {max(0.0, plan['dropped_share']):.1%} is not taken.",
         sections=sections,
         headline={
             "avoided": Number(value=share, truth="modelled", style="percent"), "late": Number(value=plan["late_share"], truth="modelled", style="percent"),
         },
         inputs={"step": Number(value=found.step_h, unit="h", truth="given", style="plain"), "hours": f"{len(found.grams_T) * found.step_h:g}"},
-        command=decision.change.command, generated=f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}",
+        sources=listed_sources(decision.sources), command=decision.change.command,
+        generated=f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}",
     )  # fmt: skip
 
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from thrifty.levers.steward.pages.parts import certificate_facts, listed_sources
 from thrifty.levers.steward.policy import Abated, CarbonPrice, Policed
 from thrifty.printing import make_table
-from thrifty.report import Block, Bullets, Cell, Chart, Column, Facts, Number, Page, Section, Source, Table, Text
+from thrifty.report import Block, Bullets, Cell, Chart, Column, Facts, Number, Page, Section, Table, Text, number_text
 from thrifty.version import __version__
 
 if TYPE_CHECKING:
@@ -31,11 +32,7 @@ def policy_page(found: Policed) -> Page:
     plan = found.decision.plan
     sections = [Section("Bills", _bills(found), id="bills"), Section("Which price changes the plan", _curve(found), id="curve")]
     if certificate is not None:
-        facts: dict[str, Number | str] = {
-            "this plan": Number(value=certificate.value, unit="USD", truth="modelled"),
-            "no plan is below": Number(value=certificate.bound, unit="USD", truth="modelled"),
-            "gap": Number(value=certificate.gap, truth="modelled", style="percent"), "proved by": certificate.by,
-        }  # fmt: skip
+        facts = certificate_facts(certificate, "USD")
         if plan["cap_t"] is not None:
             facts["one more tonne of cap is worth"] = Number(value=found.after.shadow_usd_per_t, unit="USD/t", truth="modelled", style="plain")
         sections.append(Section("How good it can be", [Facts(facts)], id="certificate"))
@@ -48,7 +45,7 @@ def policy_page(found: Policed) -> Page:
     changes = f"It changes at {even:.4g} USD/t." if even else "Any carbon price changes the plan." if even == 0 else "No carbon price changes the plan."
     return Page(
         title=f"{len(found.problem.jobs)} jobs at a carbon price of {found.price.usd_per_t:.4g} USD/t ({found.price.name})",
-        summary=f"{before.carbon_gco2e.mid / 1e6:.4g} t without the policy, {after.carbon_gco2e.mid / 1e6:.4g} t with it. {changes}",
+        summary=f"{number_text(before.carbon_gco2e.mid, 'gCO2e')} without the policy, {number_text(after.carbon_gco2e.mid, 'gCO2e')} with it. {changes}",
         sections=sections,
         headline={
             "carbon before": Number(value=before.carbon_gco2e.mid, unit="gCO2e", truth="modelled"),
@@ -58,15 +55,8 @@ def policy_page(found: Policed) -> Page:
         },
         inputs={"carbon price": Number(value=found.price.usd_per_t, unit="USD/t", truth="literature" if source else "given", source=source, style="plain"),
                 "places": ", ".join(place.name for place in found.problem.places)},
-        sources=[_source(source)] if source else [], command=found.decision.change.command, generated=_now(),
+        sources=listed_sources([*found.decision.sources, *([source] if source else [])]), command=found.decision.change.command, generated=_now(),
     )  # fmt: skip
-
-
-def _source(key: str) -> Source:
-    from thrifty.cost.carbon.factors import load_pack
-
-    known = load_pack().sources[key]
-    return Source(key=key, title=known.title, publisher=known.publisher, date=known.date, url=known.url, licence=known.licence)
 
 
 def _bills(found: Policed) -> list[Block]:
@@ -94,7 +84,7 @@ def _curve(found: Policed) -> list[Block]:
     named: list[list[Cell]] = [[name, step.carbon_g, step.electricity_usd] for name, step in zip(said, found.steps, strict=True)]
     first = Column(key="from", title="From a carbon price of")
     blocks: list[Block] = [Table(columns=(first, *columns[1:]), rows=named, caption="Every plan that is cheapest at some price")]
-    if len(rows) > 1:
+    if len({step.usd_per_t for step in found.steps}) > 1:
         blocks.insert(0, Chart(
             kind="scatter", title="Carbon of the cheapest plan by carbon price", columns=columns, rows=rows, x="from", y="carbon",
             alt="Points: the carbon price from which a plan is the cheapest, and the grams of CO2e that this plan emits.",

@@ -9,13 +9,17 @@ from thrifty.hardware import Site
 from thrifty.levers.steward.refresh.billing import RULES, yearly_shares
 from thrifty.levers.steward.refresh.deciding import ENDS, Refreshing, fleets_of
 from thrifty.levers.steward.refresh.fleets import Fleets
-from thrifty.report import Bullets, Cell, Chart, Column, Facts, Number, Page, Section, Source, Style, Table, Text
+from thrifty.report import Block, Bullets, Cell, Chart, Column, Facts, Number, Page, Section, Source, Style, Table, Text
 
 MODEL = "carbon-ensemble-1"
 
 
 def _modelled(value: float | None, unit: str = "", **more: float) -> Number:
     return Number(value=value if value is None or math.isfinite(value) else None, unit=unit, truth="modelled", model=MODEL, **more)  # type: ignore[arg-type]
+
+
+def _plain(value: float, unit: str, **more: float) -> Number:
+    return Number(value=value, unit=unit, truth="modelled", **more)  # type: ignore[arg-type]
 
 
 def refresh_page(found: Refreshing, site: Site, *, command: str, generated: str) -> Page:
@@ -28,17 +32,17 @@ def refresh_page(found: Refreshing, site: Site, *, command: str, generated: str)
         summary=found.sentence,
         headline={
             "pays back after": _modelled(mid, "yr", low=low, high=high) if math.isfinite(high) else "never" if not math.isfinite(mid) else _modelled(mid, "yr"),
-            "carbon if kept": _modelled(change.before.carbon_gco2e.mid, "gCO2e"),
-            "carbon of the plan": _modelled(
+            "carbon if kept": _plain(change.before.carbon_gco2e.mid, "gCO2e"),
+            "carbon of the plan": _plain(
                 change.after.carbon_gco2e.mid, "gCO2e", low=change.after.carbon_gco2e.low, high=change.after.carbon_gco2e.high
             ),
-            "saved": _modelled(saved, "gCO2e"),
+            "saved": _plain(saved, "gCO2e"),
         },
         inputs={
             "old machines": f"{swap.old_count:,.0f} x {swap.old}, {swap.old_power_w:,.0f} W",
             "new machines": f"{swap.new_count:,.3g} x {swap.new}, {swap.new_power_w:,.0f} W",
             "work of a new one": f"{swap.ratio:.3g} old ones ({swap.ratio_ground})",
-            "site": f"{site.name}: {site.intensity_gco2e_per_kwh:g} gCO2e/kWh, PUE {site.pue:g}",
+            "site": f"{site.name}: {site.intensity_gco2e_per_kwh:.3g} gCO2e/kWh, PUE {site.pue:g}",
             "years": str(future.years), "gain a year": f"{future.gain:.3g} ({future.gains})", "growth a year": f"{future.growth:.3g}",
             "grid's decline a year": f"{future.grid_decline:.3g}",
         },
@@ -46,7 +50,7 @@ def refresh_page(found: Refreshing, site: Site, *, command: str, generated: str)
             Section("Carbon year by year", [_cumulative(found, site)], id="cumulative"),
             Section("One upgrade, in which year", [_upgrades(found)], id="upgrade"),
             Section("Longer life or new machines", [_boundary(found, site)], id="boundary"),
-            Section("How robust", [_cases(found), Text("Robust means: every combination gives the same answer to whether all is replaced now.")], id="cases"),
+            Section("How robust", [*_cases(found), Text("Robust means: every combination gives the same answer to whether all is replaced now.")], id="cases"),
             Section("How the making is billed", [_bills(found)], id="bills"),
             Section("What others found", [_published()], id="published"),
             Section("Not known here", [Bullets(found.decision.notes)], id="notes"),
@@ -142,16 +146,22 @@ def _boundary(found: Refreshing, site: Site) -> Chart:
             Column(key="intensity", title="Intensity", unit="gCO2e/kWh", truth="modelled", style="plain"),
         ),
         rows=rows, x="years", y="intensity", series="making", y_log=True,
-        caption=f"Above a line: replace. Below: keep. Here the grid has {site.intensity_gco2e_per_kwh:g} gCO2e/kWh.",
+        caption=f"Above a line: replace. Below: keep. Here the grid has {site.intensity_gco2e_per_kwh:.3g} gCO2e/kWh.",
         alt="Lines of the grid intensity above which replacing pays, falling with the years that the new machines serve, for three estimates of their making.",
     )  # fmt: skip
 
 
-def _cases(found: Refreshing) -> Table:
-    rows: list[list[Cell]] = [
-        [case, "keep" if not plan else ", ".join("now" if year == 0 else f"year {year}" for year in plan)] for case, plan in found.by_case.items()
-    ]
-    return Table(columns=(Column(key="case", title="If"), Column(key="plan", title="Replace")), rows=rows, caption="The best plan at every end of the ranges")
+def _cases(found: Refreshing) -> list[Block]:
+    """A row for each work of a new machine, a column for each making; a sentence where all say the same."""
+    told = {case: "keep" if not plan else ", ".join("now" if year == 0 else f"year {year}" for year in plan) for case, plan in found.by_case.items()}
+    pairs = {tuple(case.split(", ", 1)): plan for case, plan in told.items()}
+    if len(set(told.values())) == 1:
+        plan = next(iter(told.values()))
+        return [Text(f"{'Keep' if plan == 'keep' else f'Replace: {plan}'}, in all {len(told)} cases: {', '.join(told)}.")]
+    makings, ratios = (list(dict.fromkeys(pair[side] for pair in pairs)) for side in (0, 1))
+    rows: list[list[Cell]] = [[ratio, *(pairs.get((making, ratio)) for making in makings)] for ratio in ratios]
+    columns = (Column(key="ratio", title="Old ones that a new one replaces"), *(Column(key=making, title=making.capitalize()) for making in makings))
+    return [Table(columns=columns, rows=rows, caption="Replace when: the best plan at every end of the ranges")]
 
 
 def _bills(found: Refreshing) -> Table:

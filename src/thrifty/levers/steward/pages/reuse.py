@@ -25,8 +25,8 @@ PIECES = {"operational_g": "use", "parts_g": "parts", "chassis_g": "chassis and 
 CARBON = Column(key="carbon_gco2e", title="Carbon a core", unit="gCO2e", truth="modelled")
 
 
-def _modelled(value: float, unit: str = "gCO2e", style: str = "auto") -> Number:
-    return Number(value=value, unit=unit, truth="modelled", model=MODEL, style=style)  # type: ignore[arg-type]
+def _modelled(value: float, unit: str = "gCO2e", style: str = "auto", model: str = "") -> Number:
+    return Number(value=value, unit=unit, truth="modelled", model=model, style=style)  # type: ignore[arg-type]
 
 
 def reuse_page(found: Reusing, *, command: str, generated: str) -> Page:
@@ -40,13 +40,13 @@ def reuse_page(found: Reusing, *, command: str, generated: str) -> Page:
     ]  # fmt: skip
     if found.wear:
         sections.append(Section("What wear leaves", [_worn(found)], id="wear"))
-    sections.append(Section("GreenSKU's own configurations, as published and as computed", [_published()], id="published"))
+    sections.append(Section("GreenSKU's own configurations, as published and as computed", _published(), id="published"))
     sections.append(Section("Not known here", [Bullets(found.decision.notes)], id="notes"))
     return Page(
         title=f"{needs.cores:,} cores from new and reused parts",
         summary=found.sentence,
         headline={
-            "carbon a core, before": _modelled(found.before.total_g), "carbon a core, after": _modelled(found.after_g_per_core),
+            "carbon a core, before": _modelled(found.before.total_g, model=MODEL), "carbon a core, after": _modelled(found.after_g_per_core),
             "saved": _modelled(saved, "", "percent"), "saved in all": _modelled(change.before.carbon_gco2e.mid - change.after.carbon_gco2e.mid),
         },
         inputs={
@@ -84,16 +84,16 @@ def _stacked(found: Reusing) -> Chart:
 
 def _built(found: Reusing) -> list[Block]:
     columns = (
-        Column(key="design", title="Design"), Column(key="servers", title="Servers", truth="given", style="integer"),
+        Column(key="design", title="Design"), CARBON, Column(key="servers", title="Servers", truth="given", style="integer"),
         Column(key="units", title="Units", truth="given", style="integer"), Column(key="rack", title="In a rack", truth="modelled", style="integer"),
-        Column(key="memory", title="Memory", unit="B", truth="given"), Column(key="storage", title="Storage", unit="B", truth="given"), CARBON,
+        Column(key="memory", title="Memory", unit="B", truth="given"), Column(key="storage", title="Storage", unit="B", truth="given"),
     )  # fmt: skip
     servers = [("before", found.baseline, found.before, -(-found.needs.cores // found.baseline.cores))]
     servers += [(f"design {number}", design.server, design.priced, count) for number, (design, count) in enumerate(found.fleet.designs, 1)]
     rows: list[list[Cell]] = [
         [
-            name, count, server.chassis.units, priced.servers_per_rack, server.memory_bytes / server.cores, server.storage_bytes / server.cores,
-            priced.total_g,
+            name, priced.total_g, count, server.chassis.units, priced.servers_per_rack, server.memory_bytes / server.cores,
+            server.storage_bytes / server.cores,
         ]
         for name, server, priced, count in servers
     ]  # fmt: skip
@@ -143,22 +143,35 @@ def _worn(found: Reusing) -> Table:
     return Table(columns=columns, rows=rows, caption=f"Used parts that last another {found.use.life_years:g} years")
 
 
-def _published() -> Table:
+def _published() -> list[Block]:
     """Savings per core over the baseline: ours, and what a program that scales making by PUE and power factor gets, beside both published tables."""
     use, tables = Use.usual(published_grid_g_per_kwh()), published_savings()
     grounds = {
         "thrifty": all_savings(use), "published table V": tables["table_v"], "published program": all_savings(use, accounts="published-program"),
         "published table VIII": tables["table_viii"],
     }  # fmt: skip
+    values = {(name, ground): savings[name].to_dict() for name in tables["table_v"] for ground, savings in grounds.items()}
+    sides = {"operational": "use", "embodied": "making", "total": "both"}
+    bars: list[list[Cell]] = [
+        [name, ground, Number(value=each["total"], truth="literature" if "table" in ground else "modelled", style="percent")]
+        for (name, ground), each in values.items()
+    ]
+    said = f"Carbon saved per core, {use.intensity_g_per_kwh:g} gCO2e/kWh, rack included"
+    chart = Chart(
+        kind="bars", title=said, columns=(Column(key="name", title="Configuration"), Column(key="by", title="By"),
+                                          Column(key="saved", title="Saved", truth="modelled", style="percent")),
+        rows=bars, x="saved", y="name", series="by", caption="Tables are literature, the others modelled; the program scales making by PUE and power factor.",
+        alt="Bars of the share of carbon per core that each of GreenSKU's configurations saves: computed here, by the published program, and as published.",
+    )  # fmt: skip
     rows: list[list[Cell]] = []
     for name in tables["table_v"]:
-        for ground, savings in grounds.items():
-            truth: Ground = "literature" if "table" in ground else "modelled"
-            source = SOURCES[0] if truth == "literature" else ""
-            row = [Number(value=value, truth=truth, style="percent", source=source) for value in savings[name].to_dict().values()]
-            rows.append([name, ground, *row])
-    return Table(
-        columns=(Column(key="name", title="Configuration"), Column(key="by", title="By"), Column(key="operational", title="Use"),
-                 Column(key="embodied", title="Making"), Column(key="total", title="Both")),
-        rows=rows, caption=f"Carbon saved per core, {use.intensity_g_per_kwh:g} gCO2e/kWh, rack included; the program scales making by PUE and power factor",
-    )  # fmt: skip
+        for side, words in sides.items():
+            row = [
+                Number(value=values[name, ground][side], truth="literature" if "table" in ground else "modelled", style="percent",
+                       source=SOURCES[0] if "table" in ground else "")
+                for ground in grounds
+            ]  # fmt: skip
+            rows.append([f"{name}, {words}", *row])
+    truths: dict[str, Ground] = {ground: "literature" if "table" in ground else "modelled" for ground in grounds}
+    columns = (Column(key="name", title="Configuration"), *(Column(key=ground, title=ground.capitalize(), truth=truths[ground]) for ground in grounds))
+    return [chart, Table(columns=columns, rows=rows, caption=said)]

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from thrifty.levers.steward.pages.parts import certificate_block, listed_sources
 from thrifty.levers.steward.schedule.deciding import Scheduled
 from thrifty.levers.steward.schedule.plan import Plan
-from thrifty.report import Block, Bullets, Cell, Chart, Column, Facts, Number, Page, Section, Table, Text
+from thrifty.report import Block, Bullets, Cell, Chart, Column, Number, Page, Section, Table, Text, number_text
 from thrifty.version import __version__
 
 MOST_DRAWN: Final = 40
@@ -20,7 +21,7 @@ def schedule_page(found: Scheduled, *, drawn: bool = True) -> Page:
     """Everything about one schedule; without drawings for a terminal."""
     problem, decision = found.problem, found.decision
     before, after = decision.change.before, decision.change.after
-    sections = [Section("Before and after", _both(found), id="both")]
+    sections = [Section("Before and after", _both(found, drawn), id="both")]
     if drawn:
         sections.append(Section("When jobs run", _timelines(found), id="when"))
     sections.append(Section("Jobs", [_jobs(found)], id="jobs"))
@@ -30,10 +31,13 @@ def schedule_page(found: Scheduled, *, drawn: bool = True) -> Page:
     moved = "Nothing is saved" if found.saving < 5e-4 else f"Waiting saves {found.saving:.1%} of the carbon"
     return Page(
         title=f"{len(problem.jobs)} {'job' if len(problem.jobs) == 1 else 'jobs'} at {', '.join(place.name for place in problem.places)}",
-        summary=f"{moved}: {before.carbon_gco2e.mid / 1e3:.4g} kgCO2e if every job runs at its release, {after.carbon_gco2e.mid / 1e3:.4g} by this plan.",
+        summary=(
+            f"{moved}: {number_text(before.carbon_gco2e.mid, 'gCO2e')} if every job runs at its release, "
+            f"{number_text(after.carbon_gco2e.mid, 'gCO2e')} by this plan."
+        ),
         sections=sections,
         headline={
-            "carbon before": Number(value=before.carbon_gco2e.mid, unit="gCO2e", truth="modelled", model=MODEL),
+            "carbon before": Number(value=before.carbon_gco2e.mid, unit="gCO2e", truth="modelled"),
             "carbon after": Number(value=after.carbon_gco2e.mid, unit="gCO2e", truth="modelled", model=MODEL),
             "saved": Number(value=found.saving, truth="modelled", style="percent"),
         },
@@ -42,11 +46,12 @@ def schedule_page(found: Scheduled, *, drawn: bool = True) -> Page:
             "step": Number(value=problem.step_s, unit="s", truth="given"), "places": ", ".join(place.name for place in problem.places),
             "intensity": "; ".join(f"{p.intensity.boundary} {p.intensity.signal}" for p in problem.places),
         },
-        command=decision.change.command, generated=f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}",
+        sources=listed_sources(decision.sources), command=decision.change.command,
+        generated=f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}",
     )  # fmt: skip
 
 
-def _both(found: Scheduled) -> list[Block]:
+def _both(found: Scheduled, drawn: bool) -> list[Block]:
     before, after = found.decision.change.before, found.decision.change.after
     wait = "mean_hours_from_release_to_end"
     rows: list[list[Cell]] = [
@@ -61,7 +66,9 @@ def _both(found: Scheduled) -> list[Block]:
         kind="bars", title="Carbon of all jobs", columns=columns[:2], rows=[row[:2] for row in rows], x="carbon", y="name",
         alt="Two bars: grams of CO2e of all jobs run at their release, and by this plan.",
     )  # fmt: skip
-    return [chart, Table(columns=columns, rows=rows, caption="All jobs together")]
+    kept = [place for place in range(len(columns)) if any(row[place] is not None for row in rows)]  # the electricity's price may be unknown
+    table = Table(columns=[columns[place] for place in kept], rows=[[row[place] for place in kept] for row in rows], caption="All jobs together")
+    return [chart, table] if drawn else [table]
 
 
 def _timelines(found: Scheduled) -> list[Block]:
@@ -132,12 +139,8 @@ def _jobs(found: Scheduled) -> Table:
 def _certificate(found: Scheduled) -> list[Block]:
     certificate = found.decision.certificate
     assert certificate is not None
-    facts: dict[str, Number | str] = {
-        "this plan": Number(value=certificate.value, unit="gCO2e", truth="modelled"),
-        "no plan is below": Number(value=certificate.bound, unit="gCO2e", truth="modelled"),
-        "gap": Number(value=certificate.gap, truth="modelled", style="percent"), "proved by": certificate.by,
-    }  # fmt: skip
-    blocks: list[Block] = [Facts(facts)]
+    blocks: list[Block] = [certificate_block(certificate, "gCO2e")]
     if found.regret_g is not None:
-        blocks.append(Text(f"The forecast's errors cost {found.regret_g:.4g} gCO2e against a plan that knew the true hours: the gap is that regret."))
+        regret = number_text(found.regret_g, "gCO2e")
+        blocks.append(Text(f"The forecast's errors cost {regret} against a plan that knew the true hours: the gap is that regret."))
     return blocks

@@ -7,17 +7,19 @@ from datetime import timedelta
 import numpy as np
 
 from thrifty.cost.carbon.series.series import time_zone
+from thrifty.levers.steward.pages.parts import listed_sources
 from thrifty.levers.steward.supply.deciding import Supplying
 from thrifty.levers.steward.supply.searching import Searched
-from thrifty.report import Bullets, Cell, Chart, Column, Note, Number, Page, Section, Source, Table, Text, calendar_chart, number_text
+from thrifty.report import Bullets, Cell, Chart, Column, Note, Number, Page, Section, Table, Text, calendar_chart, number_text
 
 MODEL = "C/L/C battery, replayed by the hour"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_SHOWN = 60
+_SHOWN, _TOLD = 60, 6
+"""Supplies of the front that are drawn, and that are named in the drawing."""
 
 
 def _modelled(value: float, unit: str = "", **more: object) -> Number:
-    return Number(value=value, unit=unit, truth="modelled", model=MODEL, **more)  # type: ignore[arg-type]
+    return Number(value=value, unit=unit, truth="modelled", **more)  # type: ignore[arg-type]
 
 
 def supply_page(found: Supplying, *, command: str, generated: str) -> Page:
@@ -37,7 +39,7 @@ def supply_page(found: Supplying, *, command: str, generated: str) -> Page:
     return Page(
         title=f"Supply for {question.load_mwh / len(question.load_mw_T) / question.step_h:.4g} MW at {question.name}", summary=found.sentence,
         headline={
-            "reached": _modelled(plan["reached"], style="percent", digits=4), "carbon in the period": _modelled(plan["total_t"] * 1e6, "gCO2e"),
+            "reached": _modelled(plan["reached"], style="percent", digits=4, model=MODEL), "carbon in the period": _modelled(plan["total_t"] * 1e6, "gCO2e"),
             "from the grid alone": _modelled(plan["grid_only_t"] * 1e6, "gCO2e"),
             "at most this much better": _modelled(certificate.gap if certificate else 0.0, style="percent"),
         },
@@ -48,17 +50,8 @@ def supply_page(found: Supplying, *, command: str, generated: str) -> Page:
             "bound": f"{certificate.bound:,.0f} {certificate.unit}: {certificate.by}" if certificate else "none",
             "making": f"{making['low']:,.0f} to {making['high']:,.0f} t",
         },
-        sections=sections, sources=_sources(found), command=command, generated=generated,
+        sections=sections, sources=listed_sources(found.decision.sources), command=command, generated=generated,
     )  # fmt: skip
-
-
-def _sources(found: Supplying) -> list[Source]:
-    from thrifty.cost.carbon.factors import load_pack
-    from thrifty.cost.carbon.series import series_sources
-
-    known = {**load_pack().sources, **series_sources()}
-    rows = [(key, known[key]) for key in found.decision.sources if key in known]
-    return [Source(key=key, title=s.title, publisher=s.publisher, date=s.date, url=s.url, licence=s.licence) for key, s in rows]
 
 
 def _parts(found: Supplying) -> Table:
@@ -68,17 +61,18 @@ def _parts(found: Supplying) -> Table:
     battery_t = max(0.0, plan["making_t"]["mid"] - others / 1e3)
     life = plan["battery_life_years"]
     lasts = f", lasts {life:.3g} years at {plan['cycles_per_year']:.0f} cycles a year" if life else ""
+    machines: list[Cell] = ["machines for moved load", f"{built.extra_mw:.3g} MW", built.extra_mw * rates.server_per_mw * 1e3]
     rows: list[list[Cell]] = [
         ["solar", f"{built.solar_mw:.4g} MW", built.solar_mw * rates.solar_per_mw * 1e3],
         ["wind", f"{built.wind_mw:.4g} MW", built.wind_mw * rates.wind_per_mw * 1e3],
         ["battery", f"{built.battery_mwh:.4g} MWh{lasts}", battery_t * 1e6],
-        ["machines for moved load", f"{built.extra_mw:.3g} MW", built.extra_mw * rates.server_per_mw * 1e3],
+        *([machines] if question.flexible or built.extra_mw else []),
         ["grid, hour by hour", f"{(1 - plan['coverage']) * question.load_mwh:,.0f} MWh", plan["hourly_t"] * 1e6],
         ["together", "", plan["total_t"] * 1e6],
     ]
     carbon = Column(key="carbon", title="Carbon of the period", unit="gCO2e", truth="modelled")
     columns = (Column(key="part", title="Part"), Column(key="size", title="Size"), carbon)
-    return Table(columns=columns, rows=rows, caption="What is built, its share of the period, and what is still drawn", strong_rows=[5])
+    return Table(columns=columns, rows=rows, caption="What is built, its share of the period, and what is still drawn", strong_rows=[len(rows) - 1])
 
 
 def _yearly(found: Supplying) -> Note:
@@ -103,12 +97,13 @@ def _months(found: Supplying) -> Chart:
     share = np.divide(hours.solar_T, hours.solar_T + hours.wind_T, out=np.zeros_like(own), where=hours.solar_T + hours.wind_T > 0)
     parts = {"solar": own * share, "wind": own * (1 - share), "battery": hours.battery_T, "grid": hours.grid_T}
     rows: list[list[Cell]] = [
-        [MONTHS[m], name, round(float(values[month == m].sum()), 6)] for m in dict.fromkeys(month.tolist()) for name, values in parts.items()
-    ]
+        [MONTHS[m], name, round(float(values[month == m].sum()), 6) * 1e6] for m in dict.fromkeys(month.tolist())
+        for name, values in parts.items() if values.any()
+    ]  # fmt: skip
     return Chart(
         kind="stacked bars", title="What the load is met with, month by month",
-        columns=(Column(key="month", title="Month"), Column(key="part", title="From"), Column(key="mwh", title="Energy", unit="MWh", truth="modelled")),
-        rows=rows, x="mwh", y="month", series="part", alt="Stacked bars of the load's energy in each month: from solar, wind, the battery and the grid.",
+        columns=(Column(key="month", title="Month"), Column(key="part", title="From"), Column(key="energy_wh", title="Energy", unit="Wh", truth="modelled")),
+        rows=rows, x="energy_wh", y="month", series="part", alt="Stacked bars of the load's energy in each month: from solar, wind, the battery and the grid.",
     )  # fmt: skip
 
 
@@ -133,36 +128,40 @@ def _front(found: Supplying, searched: Searched) -> Chart:
     scale = 1e3 if unit == "gCO2e" else 1.0
     table = searched.rows_PC
     picked = np.unique(np.append(np.linspace(0, len(table) - 1, min(_SHOWN, len(table))).astype(int), searched.least))
+    told = {*picked[:: max(1, len(picked) // _TOLD)].tolist(), int(searched.least)}
     rows: list[list[Cell]] = [
-        [_named(table[k]), float(table[k, 4]) * scale, float(table[k, 5]) * scale, True] for k in picked
+        [_named(table[k]), _named(table[k]) if k in told else "", float(table[k, 4]) * scale, float(table[k, 5]) * scale, True] for k in picked
     ]
-    b = found.sized.built
+    b, name = found.sized.built, "built"
     mine = float(found.sized.value)
     from thrifty.levers.steward.supply.replayed import outcomes
 
     own = outcomes(found.question, [b.solar_mw], [b.wind_mw], [b.battery_mwh], [b.extra_mw], depth=b.depth)
-    rows.append([f"built: {mine / 1e3:,.0f} {'t' if unit == 'gCO2e' else 'kUSD'}", float(own.making_N[0]) * scale, float(own.grid_N[0]) * scale, False])
+    whole = f"built: {mine / 1e3:,.0f} {'t' if unit == 'gCO2e' else 'kUSD'} in all"
+    rows.append([whole, name, float(own.making_N[0]) * scale, float(own.grid_N[0]) * scale, False])
     best = _named(table[searched.least])
     return Chart(
         kind="scatter", title="Making against the grid: supplies that nothing beats",
         columns=(
-            Column(key="name", title="Solar, wind MW, battery MWh, extra MW"), Column(key="making", title="Making", unit=unit, truth="modelled"),
+            Column(key="supply", title="Supply"), Column(key="name", title="In the drawing"), Column(key="making", title="Making", unit=unit, truth="modelled"),
             Column(key="grid", title="Grid", unit=unit, truth="modelled"), Column(key="front", title="On the front"),
         ),
-        rows=rows, x="making", y="grid", label="name", front="front", strong=(best, str(rows[-1][0])),
+        rows=rows, x="making", y="grid", label="name", front="front", strong=(best, name),
         caption=f"{len(picked)} of the front's {len(table)} supplies; {best} has the least total of the grid.",
         alt="Points of the carbon of making against the carbon of the grid, for supplies that no other supply beats in both; the one built stands out.",
     )  # fmt: skip
 
 
 def _named(row: np.ndarray[tuple[int], np.dtype[np.float64]]) -> str:
-    return ", ".join(f"{value:.3g}" for value in row[:4])
+    parts = (("MW solar", row[0]), ("MW wind", row[1]), ("MWh", row[2]), ("MW machines", row[3]))
+    return " + ".join(f"{value:.3g} {unit}" for unit, value in parts if value) or "nothing"
 
 
 def _checked(searched: Searched) -> str:
+    differ = f"differ by {searched.disagreed_mwh:.1g} MWh of the period at most" if searched.disagreed_mwh > 1e-6 else "agree but for rounding"
     return (
         f"{searched.points:,} supplies replayed in {searched.seconds[0]:.1f} s; the {len(searched.rows_PC):,} kept were checked minute by minute in "
-        f"{searched.seconds[1]:.1f} s and differ by {searched.disagreed_mwh:.1g} MWh of the period at most."
+        f"{searched.seconds[1]:.1f} s and {differ}."
     )
 
 
