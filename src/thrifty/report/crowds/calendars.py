@@ -13,12 +13,11 @@ _FEW_DAYS: Final = 31
 
 
 def calendar_chart(
-    days: Sequence[str], hours: Sequence[int], values: Sequence[float], *, title: str, column: Column, alt: str, caption: str = "", mean: bool = False,
-    clock: str = "local",
+    days: Sequence[str], hours: Sequence[int], values: Sequence[float], *, title: str, column: Column, alt: str, caption: str = "", clock: str = "local",
 ) -> Chart:  # fmt: skip
-    """`values` of steps by the day (``2020-01-31``) and the hour of the day in which each begins: their sums, or their means.
+    """Means of `values` (intensities, powers, amounts an hour) by the day (``2020-01-31``) and the hour of the day in which each step begins.
 
-    An hour that a day lacks is left open, one that it has twice counts with both. clock: what the hours are told in.
+    An hour that a day lacks is left open, one that it has twice has the mean of both. clock: what the hours are told in.
     """
     sums: dict[tuple[str, int], float] = {}
     counts: dict[tuple[str, int], int] = {}
@@ -30,7 +29,7 @@ def calendar_chart(
     for hour in clocks:
         for day in names:
             count = counts.get((day, hour))
-            rows.append([day, f"{hour:02d}", None if count is None else float(f"{sums[day, hour] / (count if mean else 1):.6g}")])
+            rows.append([day, f"{hour:02d}", None if count is None else float(f"{sums[day, hour] / count:.6g}")])
     years = "" if not names else names[0][:4] if names[0][:4] == names[-1][:4] else f"{names[0][:4]} to {names[-1][:4]}"
     columns = (Column(key="day", title=f"Day of {years}"), Column(key="hour", title=f"Hour of the day, {clock}"), column)
     few = len(names) <= _FEW_DAYS

@@ -101,7 +101,7 @@ def intensity_map(found: Attribution, splits: tuple[int, ...] = ()) -> Chart:
         )  # fmt: skip
     if all(_MOMENT.match(time) for time in times):
         days, hours = [time[:10] for time in times], [int(time[11:13]) for time in times]
-        return calendar_chart(days, hours, per_unit.tolist(), title=title, column=charged, caption=caption, alt=alt, mean=True, clock="as in the file")
+        return calendar_chart(days, hours, per_unit.tolist(), title=title, column=charged, caption=caption, alt=alt, clock="as in the file")
     together = -(-steps // (WIDE * MOST_ROWS))  # steps in a tile
     tiles = [float(per_unit[first : first + together].mean()) for first in range(0, steps, together)]
     columns = (Column(key="row", title="From step"), Column(key="step", title="Step after it"), charged)

@@ -73,7 +73,7 @@ def parts_blocks(found: PricedAssembly) -> list[Block]:
     kept = [place for place, column in enumerate(columns) if {"count": counted, "state": used, "share": len(parts) > 1}.get(column.key, True)]
     table = Table(
         columns=[columns[place] for place in kept], rows=[[row[place] for place in kept] for row in rows],
-        caption="Parts, counts multiplied out" if counted else "Parts", strong_rows=[len(parts)] if len(parts) > 1 else [],
+        caption="Parts, counts multiplied out" if counted else "What making emitted, over models", strong_rows=[len(parts)] if len(parts) > 1 else [],
     )  # fmt: skip
     return [table]
 
@@ -89,7 +89,7 @@ def model_blocks(found: PricedAssembly) -> list[Block]:
         [told[model], names[path], priced.by_model[model] * G] for model in models for path, priced in shown if model in priced.by_model
     ]  # fmt: skip
     gaps: list[list[Cell]] = [
-        [model, by_model[model] * G, _named([names[path] for path, _ in parts if path not in covers[model]])]
+        [model, _named([names[path] for path, _ in parts if path not in covers[model]])]
         for model in models if len(covers[model]) < len(parts)
     ]  # fmt: skip
     partly = " A model that covers fewer parts says how many: compare two only where they cover the same." if gaps else ""
@@ -116,7 +116,7 @@ def model_blocks(found: PricedAssembly) -> list[Block]:
             )
         )  # fmt: skip
     if gaps:
-        columns = (Column(key="model", title="Model"), SAID, Column(key="gone", title="Does not cover"))
+        columns = (Column(key="model", title="Model"), Column(key="gone", title="Does not cover"))
         blocks.append(Table(columns=columns, rows=gaps, caption="Models that cover some parts only"))
     if any(priced.single_model for _, priced in parts):
         blocks.append(Note("A part that one model covers has the range that such models usually span, on both sides of its answer.", "warning"))

@@ -63,6 +63,8 @@ def accounts_blocks(found: Accounts, supply: Supply | None) -> list[Block]:
         ["annual matching", found.annual_matched_t * 1e6, "the same at the grid's average: the claim of a year's certificates"],
         ["matched by the hour", found.hourly_t * 1e6, "own supply counts in the hour in which it flows"],
     ]
+    if supply is None:  # without own supply four accounts say the same
+        rows = rows[: 3 if found.market_t != found.location_annual_t else 2]
     if found.marginal_t is not None:
         rows.append(["marginal, estimated", found.marginal_t * 1e6, "what one more load like this would make the grid emit; for decisions, no inventory"])
     blocks: list[Block] = [
@@ -137,7 +139,7 @@ def _heat(found: Accounts, title: str, what: str, values: np.ndarray, unit: str,
     names = np.datetime_as_string(days.astype("datetime64[D]"))
     sums = np.bincount(place, weights=values)
     return calendar_chart(
-        names[place].tolist(), hour.tolist(), values.tolist(), title=f"{title}, hour by hour",
+        names[place].tolist(), hour.tolist(), (values / (found.hours.load.step_s / 3600)).tolist(), title=f"{title}, hour by hour",
         column=Column(key=key, title=f"{title}, an hour", unit=unit, truth="modelled"),
         caption=f"It is {what}. The day of most is {names[int(sums.argmax())]}, with {number_text(float(sums.max()), unit)}.",
         alt=f"Heat map of {what}: {len(days)} days by the local hours of the day; dark tiles are hours of most.",

@@ -12,6 +12,7 @@ from thrifty.levers.steward.refresh.fleets import Fleets
 from thrifty.report import Block, Bullets, Cell, Chart, Column, Facts, Number, Page, Section, Source, Style, Table, Text
 
 MODEL = "carbon-ensemble-1"
+_YEAR_S = 31557600.0
 
 
 def _modelled(value: float | None, unit: str = "", **more: float) -> Number:
@@ -31,7 +32,10 @@ def refresh_page(found: Refreshing, site: Site, *, command: str, generated: str)
         title=f"{swap.old} or {swap.new} at {site.title}",
         summary=found.sentence,
         headline={
-            "pays back after": _modelled(mid, "yr", low=low, high=high) if math.isfinite(high) else "never" if not math.isfinite(mid) else _modelled(mid, "yr"),
+            "pays back after": (
+                "never" if not math.isfinite(mid) else
+                _modelled(mid * _YEAR_S, "s", **({"low": low * _YEAR_S, "high": high * _YEAR_S} if math.isfinite(high) else {}))
+            ),
             "carbon if kept": _plain(change.before.carbon_gco2e.mid, "gCO2e"),
             "carbon of the plan": _plain(
                 change.after.carbon_gco2e.mid, "gCO2e", low=change.after.carbon_gco2e.low, high=change.after.carbon_gco2e.high
@@ -155,10 +159,10 @@ def _cases(found: Refreshing) -> list[Block]:
     """A row for each work of a new machine, a column for each making; a sentence where all say the same."""
     told = {case: "keep" if not plan else ", ".join("now" if year == 0 else f"year {year}" for year in plan) for case, plan in found.by_case.items()}
     pairs = {tuple(case.split(", ", 1)): plan for case, plan in told.items()}
+    makings, ratios = (list(dict.fromkeys(pair[side] for pair in pairs)) for side in (0, 1))
     if len(set(told.values())) == 1:
         plan = next(iter(told.values()))
-        return [Text(f"{'Keep' if plan == 'keep' else f'Replace: {plan}'}, in all {len(told)} cases: {', '.join(told)}.")]
-    makings, ratios = (list(dict.fromkeys(pair[side] for pair in pairs)) for side in (0, 1))
+        return [Text(f"**{'Keep' if plan == 'keep' else f'Replace {plan}'}** in all {len(told)} cases: {', '.join(makings)}, each with {', '.join(ratios)}.")]
     rows: list[list[Cell]] = [[ratio, *(pairs.get((making, ratio)) for making in makings)] for ratio in ratios]
     columns = (Column(key="ratio", title="Old ones that a new one replaces"), *(Column(key=making, title=making.capitalize()) for making in makings))
     return [Table(columns=columns, rows=rows, caption="Replace when: the best plan at every end of the ranges")]

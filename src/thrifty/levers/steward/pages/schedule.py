@@ -12,7 +12,7 @@ from thrifty.levers.steward.schedule.plan import Plan
 from thrifty.report import Block, Bullets, Cell, Chart, Column, Number, Page, Section, Table, Text, number_text
 from thrifty.version import __version__
 
-MOST_DRAWN: Final = 40
+MOST_DRAWN: Final = 20
 """Jobs that a timeline can show."""
 MODEL: Final = "sum over slots of energy x PUE x intensity"
 

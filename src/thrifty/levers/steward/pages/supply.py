@@ -14,8 +14,8 @@ from thrifty.report import Bullets, Cell, Chart, Column, Note, Number, Page, Sec
 
 MODEL = "C/L/C battery, replayed by the hour"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_SHOWN, _TOLD = 60, 6
-"""Supplies of the front that are drawn, and that are named in the drawing."""
+_SHOWN = 60
+"""Supplies of the front that are drawn."""
 
 
 def _modelled(value: float, unit: str = "", **more: object) -> Number:
@@ -116,8 +116,9 @@ def _open_hours(found: Supplying) -> Chart:
         by_day[f"{moment:%Y-%m-%d}"] = by_day.get(f"{moment:%Y-%m-%d}", 0.0) + value
     worst, share = max(by_day, key=lambda day: by_day[day]), float(np.mean(grid > 0))
     return calendar_chart(
-        [f"{moment:%Y-%m-%d}" for moment in moments], [moment.hour for moment in moments], grid.tolist(),
-        title="Energy that is still drawn from the grid, hour by hour", column=Column(key="energy_wh", title="From the grid", unit="Wh", truth="modelled"),
+        [f"{moment:%Y-%m-%d}" for moment in moments], [moment.hour for moment in moments], (grid / question.step_h).tolist(),
+        title="Energy that is still drawn from the grid, hour by hour",
+        column=Column(key="energy_wh", title="From the grid, an hour", unit="Wh", truth="modelled"),
         caption=f"Open are {share:.1%} of the hours; the day that leaves most open is {worst}, with {number_text(by_day[worst], 'Wh')}.",
         alt="Heat map of the energy that is still drawn from the grid, by day of the year and local hour of the day; dark tiles are hours that draw most.",
     )  # fmt: skip
@@ -128,7 +129,7 @@ def _front(found: Supplying, searched: Searched) -> Chart:
     scale = 1e3 if unit == "gCO2e" else 1.0
     table = searched.rows_PC
     picked = np.unique(np.append(np.linspace(0, len(table) - 1, min(_SHOWN, len(table))).astype(int), searched.least))
-    told = {*picked[:: max(1, len(picked) // _TOLD)].tolist(), int(searched.least)}
+    told = {int(picked[0]), int(picked[-1]), int(searched.least)}
     rows: list[list[Cell]] = [
         [_named(table[k]), _named(table[k]) if k in told else "", float(table[k, 4]) * scale, float(table[k, 5]) * scale, True] for k in picked
     ]
