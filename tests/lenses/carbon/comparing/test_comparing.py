@@ -136,7 +136,7 @@ def test_paper_almost_all_designs_of_the_catalogue_win_nowhere() -> None:
         ((OLD, "x:embodied_kg=nan,delay_s=1,energy_j=1"), "embodied_kg=nan is below 0 or not finite"),
         ((OLD, "x:embodied_kg=1,delay_s=0,energy_j=1"), "delay_s=0 is not above 0"),
         ((OLD, "x:embodied_kg=3/2/1,delay_s=1,energy_j=1"), "embodied_kg=3/2/1 is not ordered"),
-        ((OLD, "x:embodied_kg=1,delay_s=1,energy_j=1,power_w=1"), "lacks one of energy_j and power_w"),
+        ((OLD, "x:embodied_kg=1,delay_s=1,energy_j=1,power_w=1"), "states both energy_j and power_w. Keep one."),
         ((OLD, "x:delay_s=1,energy_j=1"), "lacks one of embodied_kg and bom"),
         ((OLD, "x:embodied_kg=3 kg,delay_s=1,energy_j=1"), "embodied_kg='3 kg' is no number"),
         ((OLD, "server.toml"), "'server.toml' says what is built, not how fast"),

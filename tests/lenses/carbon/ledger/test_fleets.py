@@ -219,7 +219,7 @@ def test_json_says_the_same(tmp_path: Path) -> None:
         ('"1.5 tCO2e"', "1500", "asset 'shared', embodied is 1500, which names no unit"),
         ('"1.5 tCO2e"', '"1500 kg"', "unit 'kg' has the wrong dimension for a carbon"),
         ('"4 yr"', '"0 yr"', "has a life of 0.0 s. Give one above 0"),
-        ("count = 2", "count = 0", "has count 0. Give a whole number from 1 up"),
+        ("count = 2", "count = 0", "has count 0. Give a whole number from 1 to"),
         ("count = 2", "pue = 0.9", "pue=0.9 is below 1"),
         ("count = 2", 'part = "dram:gb=8"', "states its making more than once"),
         ('name = "device"', 'name = "shared"', "names asset 'shared' 2 times"),

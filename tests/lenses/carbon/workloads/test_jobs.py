@@ -190,8 +190,8 @@ def test_formula_jobs_that_cannot_be(ask, changed: dict[str, object], message: s
     ("site", "start", "pue", "message"),
     [
         ("world", "", 0.5, "pue=0.5 is below 1. A building draws at least what its machines draw."),
-        ("world", "2020-01-01T00:00", 0.0, "site 'world' has no grid by the hour, so start=2020-01-01T00:00 says nothing."),
-        ("us-california", "soon", 0.0, "start='soon' is no instant. Write e.g. 2020-06-01T00:00-08:00."),
+        ("world", "2020-01-01T00:00", None, "site 'world' has no grid by the hour, so start=2020-01-01T00:00 says nothing."),
+        ("us-california", "soon", None, "start='soon' is no instant. Write e.g. 2020-06-01T00:00-08:00."),
     ],
 )
 def test_formula_places_that_cannot_be(site: str, start: str, pue: float, message: str) -> None:

@@ -27,6 +27,8 @@ from thrifty.footprint import Interval
 
 KG_PER_T = 1e3
 """MWh times gCO2e/kWh are kilograms."""
+MOST_PUE = 100.0
+"""What is above is a slip (per cent for a ratio)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -108,6 +110,8 @@ def account(
         raise BadValue(f"{load.name} is in {load.unit}. Give a load in MW.")
     if not (math.isfinite(pue) and pue >= 1):
         raise BadValue(f"pue={pue} is below 1. A building draws at least what its machines draw.")
+    if pue > MOST_PUE:
+        raise BadValue(f"pue={pue:g} is above {MOST_PUE:g}. Give a ratio such as 1.18, not per cent.")
     it = load.whole().values_T
     if it.min() < 0:
         raise BadValue(f"{load.name} falls to {it.min():g} MW at step {int(it.argmin())}. A load is at least 0.")
@@ -123,6 +127,8 @@ def account(
     solar, wind = supply.generated() if supply is not None else (np.zeros_like(mw), np.zeros_like(mw))
     if supply is not None:
         same_steps(load, supply.solar_share.whole(), supply.wind_share.whole())
+    if cap_mw is not None and not cap_mw >= mw.max():
+        raise BadValue(f"cap_mw={cap_mw:g} is below the load's {mw.max():g} MW. Give at least the largest load.")
     moved_mw, moved = mw, 0.0
     if flexible_share:
         if cap_mw is None:

@@ -47,7 +47,7 @@ class Generation:
         """The sum of some fuels. Raises UnknownName for a fuel that the region does not state."""
         for fuel in fuels:
             if fuel not in self.fuels:
-                raise unknown_name("fuel", fuel, self.fuels, f"thrifty hardware sites ({self.name})")
+                raise unknown_name("fuel", fuel, self.fuels, f"thrifty carbon operate --list ({self.name}: {', '.join(self.fuels)})")
         rows = [self.fuels.index(fuel) for fuel in fuels]
         total_T = self.by_fuel_FT[rows].sum(axis=0)
         return Series(start=self.start, step_s=HOUR_S, values_T=total_T, unit="MW", zone=self.zone, name=f"{'+'.join(fuels)} of {self.name}")

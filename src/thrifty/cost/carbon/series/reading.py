@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import re
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from thrifty.cost.carbon.series.library import HOUR_S, Generation
 from thrifty.cost.carbon.series.series import Floats, Series
 from thrifty.cost.carbon.series.stamps import even_steps, instants, read_stamp
 from thrifty.errors import BadFile, BadValue, missing_extra
+from thrifty.files import strict_json
 from thrifty.hardware.units import convert
 
 Kind = Literal["load", "intensity", "share", "price"]
@@ -37,6 +37,8 @@ _SUFFIXES: Final = {
 }  # fmt: skip
 _TIMES: Final = ("time", "datetime", "timestamp", "date", "start", "hour")
 _HIGHEST_G_PER_KWH, _LOWEST_G_PER_KWH = 3000.0, 1.0
+_HIGHEST_MW: Final = 1e8
+"""Of a load or of generation; the whole world's is below 1e7."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +54,13 @@ class Columns:
 
 def read_series(
     path: str | Path, kind: Kind, *, unit: str | None = None, zone: str | None = None, fill: Fill | None = None, column: str | None = None,
-    stamps: Literal["start", "end"] = "start",
+    stamps: Literal["start", "end"] = "start", option: str = "--unit",
 ) -> tuple[Series, tuple[str, ...]]:  # fmt: skip
     """A series of loads (MW), intensities (gCO2e/kWh), shares or prices (USD/kWh) from a file, and sentences on what was filled.
 
     unit   : of the values where their head does not say, e.g. kW or kgCO2e/MWh; energies (MWh) of a load are those of each step
     zone   : IANA name for stamps without offset; the head of a JSON file may name it too
-    column : which one, where there are several; stamps: whether they stand at a step's start or its end
+    column : which one, where there are several; stamps: whether they stand at a step's start or its end; option: what a message calls `unit`
 
     Raises BadFile, with the line, for what is no time or number, negative, out of order, twice, uneven or missing (without `fill`); BadValue for units.
     """
@@ -68,12 +70,12 @@ def read_series(
     chosen = next(iter(table.columns)) if column is None else column
     if chosen not in table.columns:
         raise BadFile(f"{name} has no column '{chosen}'. It has: {', '.join(table.columns)}.")
-    return series_of(table, chosen, kind, file=name, unit=unit, zone=zone, fill=fill, stamps=stamps)
+    return series_of(table, chosen, kind, file=name, unit=unit, zone=zone, fill=fill, stamps=stamps, option=option)
 
 
 def read_mix(
     path: str | Path, boundary: Boundary, *, unit: str | None = None, zone: str | None = None, fill: Fill | None = None,
-    stamps: Literal["start", "end"] = "start",
+    stamps: Literal["start", "end"] = "start", option: str = "--unit",
 ) -> Intensity:  # fmt: skip
     """The intensity of a grid from a file: one column of gCO2e/kWh (or kgCO2e/MWh, ...) that counts by `boundary`, or generation with a column a fuel.
 
@@ -84,12 +86,14 @@ def read_mix(
     known = load_pack().under("fuels:life_cycle")
     fuels = tuple(column for column in table.columns if column.lower() in known)
     if not fuels:
-        series, notes = read_series(path, "intensity", unit=unit, zone=zone, fill=fill, stamps=stamps)
+        series, notes = read_series(path, "intensity", unit=unit, zone=zone, fill=fill, stamps=stamps, option=option)
         return KINDS[boundary](series=series, signal="production", source="", notes=notes)
     if len(fuels) != len(table.columns):
         others = ", ".join(column for column in table.columns if column not in fuels)
         raise BadFile(f"{name} has fuels beside {others}. Give columns of fuels alone ({', '.join(known)}), or one intensity.")
-    read = [series_of(table, fuel, "load", file=name, unit=unit, zone=zone, fill=fill, stamps=stamps) for fuel in fuels]
+    if twice := next((fuel for fuel in fuels if [each.lower() for each in fuels].count(fuel.lower()) > 1), None):
+        raise BadFile(f"{name} has two columns of {twice.lower()}. Give each fuel one.")
+    read = [series_of(table, fuel, "load", file=name, unit=unit, zone=zone, fill=fill, stamps=stamps, option=option) for fuel in fuels]
     first = read[0][0]
     if first.step_s != HOUR_S:
         raise BadFile(f"{name} has steps of {first.step_s:g} s, and generation by fuel is read by the hour. Give hours, or an intensity.")
@@ -105,7 +109,8 @@ def read_mix(
 
 
 def series_of(
-    table: Columns, column: str, kind: Kind, *, file: str, unit: str | None, zone: str | None, fill: Fill | None, stamps: str = "start"
+    table: Columns, column: str, kind: Kind, *, file: str, unit: str | None, zone: str | None, fill: Fill | None, stamps: str = "start",
+    option: str = "--unit",
 ) -> tuple[Series, tuple[str, ...]]:
     """One column of a raw table as a series; see `read_series`."""
     check_fill(fill)
@@ -114,18 +119,21 @@ def series_of(
     stated, raw = table.columns[column]
     said = stated or unit
     if stated and unit and stated != unit:
-        raise BadValue(f"{file} states {stated} for '{column}', and --unit says {unit}. Leave --unit out.")
+        raise BadValue(f"{file} states {stated} for '{column}', and {option} says {unit}. Leave {option} out.")
     dimension, target, factor = _TARGETS[kind]
     if not said:
-        raise BadValue(f"{file} states no unit for '{column}'. Write it in the head, e.g. '{column} [{target}]', or give --unit {target}.")
+        raise BadValue(f"{file} states no unit for '{column}'. Write it in the head, e.g. '{column} [{target}]', or give {option} {target}.")
     read = [read_stamp(text, f"{file}, {place}") for text, place in zip(table.times, table.places, strict=True)]
     own_zone = zone or table.zone
     moments = instants(read, table.places, file, own_zone)
     values = np.array([_number(value, f"{file}, {place}", column) for value, place in zip(raw, table.places, strict=True)])
     step, values, gap = even_steps(moments, values, table.places, file, table.step_s)
-    values = values * _scale(said, dimension, factor, step)
+    with np.errstate(over="ignore"):
+        values = values * _scale(said, dimension, factor, step)
     if kind == "intensity":
         _likely(values, file, said)
+    elif kind == "load" and (most := float(np.nanmax(values, initial=0.0))) > _HIGHEST_MW:
+        raise BadValue(f"{file} reaches {most:g} MW read as {said}; the whole world draws less. Check W against MW.")
     start = moments[0] if stamps == "start" else moments[0] - timedelta(seconds=step)
     series = Series(start=start, step_s=step, values_T=values, unit=target, zone=own_zone or "UTC", name=f"{column} of {file}")
     if not series.holes:
@@ -148,6 +156,8 @@ def read_columns(path: str | Path, zone: str | None = None) -> Columns:
         return reader(target)
     except FileNotFoundError:
         raise BadFile(f"there is no file '{path}'. Check the path.") from None
+    except csv.Error as error:
+        raise BadFile(f"{target.name} is no CSV: {error}. Mend the file.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise BadFile(f"cannot read '{path}': {error}. Give a text file in UTF-8.") from None
 
@@ -163,6 +173,7 @@ def _csv(path: Path) -> Columns:
         if len(row) != len(head):
             raise BadFile(f"{path.name}, line {line}: {len(row)} cells under {len(head)} heads. Give one cell a head.")
     time = _time_column(head, path.name)
+    _each_once(head, path.name)
     columns = {head[at]: [row[at] for _, row in rows[1:]] for at in range(len(head)) if at != time}
     return Columns(
         times=[row[time] for _, row in rows[1:]], columns={_bare(name): (_unit(name), cells) for name, cells in columns.items()},
@@ -172,9 +183,9 @@ def _csv(path: Path) -> Columns:
 
 def _json(path: Path, given_zone: str | None) -> Columns:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise BadFile(f"{path.name}, line {error.lineno}: {error.msg}. Mend the JSON.") from None
+        content = strict_json(path.read_text(encoding="utf-8-sig"))
+    except BadFile as error:
+        raise BadFile(f"{path.name} is not JSON: {error}. Mend the file.") from None
     zone, units, rows, step = None, "", content, None
     if isinstance(content, dict):
         zone, units, rows = content.get("zone"), str(content.get("unit", "")), content.get("values")
@@ -184,11 +195,16 @@ def _json(path: Path, given_zone: str | None) -> Columns:
             if isinstance(step, bool) or not isinstance(step, int | float) or not step > 0:
                 raise BadFile(f"{path.name}: step_s={step!r} is not above 0. Give seconds.")
             (first,) = instants([read_stamp(content["start"], path.name)], ["start"], path.name, given_zone or zone)
-            times = [first + timedelta(seconds=step * k) for k in range(len(rows))]
+            try:
+                times = [first + timedelta(seconds=step * k) for k in range(len(rows))]
+            except OverflowError:
+                raise BadFile(f"{path.name}: {len(rows)} steps of {step:g} s leave the calendar. Mend step_s.") from None
         if isinstance(times, list) and isinstance(rows, list):
             if len(times) != len(rows):
                 raise BadFile(f"{path.name} has {len(times)} times for {len(rows)} values. Give one a value.")
             rows = [{"time": time, "value": value} for time, value in zip(times, rows, strict=True)]
+        if rows is None:
+            rows = _by_columns(content, path.name)
     if not (isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows)):
         raise BadFile(f'{path.name} holds no series. Write [{{"time": ..., "value": ...}}, ...] or {{"unit": "MW", "times": [...], "values": [...]}}.')
     head = list(rows[0])
@@ -196,6 +212,7 @@ def _json(path: Path, given_zone: str | None) -> Columns:
         if set(row) != set(head):
             raise BadFile(f"{path.name}, entry {place}: keys {', '.join(row)} differ from {', '.join(head)}. Give all entries the same keys.")
     time = head[_time_column(head, path.name)]
+    _each_once(head, path.name)
     columns: dict[str, tuple[str, Sequence[Any]]] = {
         _bare(name): (_unit(name) or units, [row[name] for row in rows]) for name in head if name != time
     }
@@ -216,6 +233,7 @@ def _arrow(path: Path) -> Columns:
         raise BadFile(f"{path.name} is not what its ending says: {str(error).splitlines()[0]}. Write it again.") from None
     head = table.column_names
     time = head[_time_column(head, path.name)]
+    _each_once(head, path.name)
     columns = {_bare(name): (_unit(name), table.column(name).to_pylist()) for name in head if name != time}
     return Columns(times=table.column(time).to_pylist(), columns=columns, places=[f"row {row}" for row in range(1, table.num_rows + 1)])
 
@@ -225,6 +243,23 @@ def _time_column(head: Sequence[str], file: str) -> int:
     if len(found) != 1:
         raise BadFile(f"{file} has heads {', '.join(head)}, of which {len(found)} are the time. Name one column 'time'.")
     return found[0]
+
+
+def _each_once(head: Sequence[str], file: str) -> None:
+    names = [_bare(name) for name in head]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise BadFile(f"{file} has two columns '{twice}'. Give each a name of its own.")
+
+
+def _by_columns(content: dict[str, Any], file: str) -> list[dict[str, Any]] | None:
+    """Entries of {"time": [...], "load_mw": [...]}; None for another shape."""
+    lists = {name: value for name, value in content.items() if isinstance(value, list)}
+    if not lists or set(content) - set(lists) - {"zone", "unit"}:
+        return None
+    sizes = {len(value) for value in lists.values()}
+    if len(sizes) > 1:
+        raise BadFile(f"{file} has lists of {' and '.join(str(size) for size in sorted(sizes))} entries. Give each list one entry a step.")
+    return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
 
 
 def _bare(head: str) -> str:

@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,15 +15,20 @@ import numpy as np
 from thrifty.cost.carbon.series.series import Floats, time_zone
 from thrifty.errors import BadFile
 
+YEARS: Final = (1900, 2200)
+MOST_STEPS: Final = 20_000_000
+"""Of one series: 38 years of minutes."""
+
 
 def read_stamp(text: object, where: str) -> datetime:
     """An ISO stamp such as 2020-01-01T00:00-08:00, 2020-01-01 00:00Z, or one without an offset. Raises BadFile."""
-    if isinstance(text, datetime):
-        return text
     try:
-        return datetime.fromisoformat(str(text).strip())
+        read = text if isinstance(text, datetime) else datetime.fromisoformat(str(text).strip())
     except ValueError:
         raise BadFile(f"{where}: '{text}' is no ISO time. Write e.g. 2020-01-01T00:00-08:00.") from None
+    if not YEARS[0] <= read.year <= YEARS[1]:
+        raise BadFile(f"{where}: '{text}' lies outside the years {YEARS[0]} to {YEARS[1]}. Mend it.")
+    return read
 
 
 def instants(stamps: Sequence[datetime], places: Sequence[str], file: str, zone: str | None) -> list[datetime]:
@@ -81,6 +87,8 @@ def even_steps(moments: Sequence[datetime], values: Floats, places: Sequence[str
         raise BadFile(f"{file}, {places[at + 1]}: {distances[at]:g} s after the stamp above, in a file of {step:g} s steps. Give equal steps.")
     if (counts == 1).all():
         return step, values, ""
+    if counts.sum() > MOST_STEPS:
+        raise BadFile(f"{file} spans {int(counts.sum()):,} steps of {step:g} s, more than {MOST_STEPS:,}. Mend its stamps, or give longer steps.")
     at = int((counts > 1).argmax())
     lost = int((counts - 1).sum())
     said = f"{lost} step{'s are' if lost > 1 else ' is'} missing, the first after {places[at]} ({moments[at] + timedelta(seconds=step):%Y-%m-%d %H:%MZ})"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thrifty.errors import BadFile, BadValue
+from thrifty.files import strict_json
 from thrifty.lenses.carbon.attribution.games.capacity import checked_demand
 
 Floats = npt.NDArray[np.float64]
@@ -93,7 +93,10 @@ def _read(path: Path) -> tuple[tuple[str, ...], dict[str, list[Any]], dict[str, 
 
 
 def _of_csv(path: Path, text: str) -> tuple[tuple[str, ...], dict[str, list[Any]]]:
-    rows = [row for row in csv.reader(text.splitlines()) if row]
+    try:
+        rows = [row for row in csv.reader(text.splitlines()) if row]
+    except csv.Error as error:
+        raise BadFile(f"'{path}' is no CSV: {error}. Mend it.") from error
     if not rows:
         raise BadFile(f"'{path}' is empty. Give a line of tenants' names, then a line a step.")
     heads = [head.strip() for head in rows[0]]
@@ -102,6 +105,8 @@ def _of_csv(path: Path, text: str) -> tuple[tuple[str, ...], dict[str, list[Any]
             raise BadFile(f"'{path}', line {number}: {len(row)} cells under {len(heads)} heads. Give one a column; 0 where a tenant asks for nothing.")
     timed = heads[0].lower() in TIMES
     names = heads[1:] if timed else heads
+    if not timed and all(_is_number(name) for name in names):
+        raise BadFile(f"'{path}' begins with numbers where tenants' names are due. Write a line of heads, e.g. time,web,ads.")
     for name in names:
         if names.count(name) > 1:
             raise BadValue(f"tenant '{name}' is named {names.count(name)} times. Give every column a name of its own.")
@@ -109,10 +114,18 @@ def _of_csv(path: Path, text: str) -> tuple[tuple[str, ...], dict[str, list[Any]
     return tuple(cells[0]) if timed else (), {name: list(column) for name, column in zip(names, cells[1:] if timed else cells, strict=True)}
 
 
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _of_json(path: Path, text: str) -> tuple[tuple[str, ...], dict[str, list[Any]], dict[str, list[Any]] | None]:
     try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
+        content = strict_json(text)
+    except BadFile as error:
         raise BadFile(f"'{path}' is no JSON: {error}. Mend it.") from error
     if isinstance(content, list) and content and all(isinstance(row, dict) and set(row) == set(content[0]) for row in content):
         content = {name: [row[name] for row in content] for name in content[0]}
@@ -139,6 +152,6 @@ def _table(columns: Mapping[str, Sequence[Any]], path: str | Path) -> Floats:
                 if isinstance(cell, bool) or cell is None:
                     raise ValueError
                 table[step, place] = float(cell)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 raise BadFile(f"'{path}', tenant '{name}', step {step}: {cell!r} is no number. Give numbers; 0 where a tenant asks for nothing.") from None
     return table

@@ -10,6 +10,10 @@ import typer
 from thrifty.errors import BadValue
 from thrifty.printing import make_table, print_json, print_parts
 
+MOST_TRIALS = 1_000_000
+MOST_KG = 1e18
+"""More than a thousand times what the world emits in a year."""
+
 
 def attribute(
     demand: Annotated[Path | None, typer.Option("--demand", metavar="FILE", help="Steps by tenants of one resource: .csv or .json.")] = None,
@@ -40,6 +44,11 @@ def attribute(
 
     if total_kg is not None and (embodied_kg is not None or operational_kg is not None):
         raise BadValue("total_kg is all there is to divide, and embodied_kg or operational_kg is given too. Give one or the other.")
+    if seed < 0:
+        raise BadValue(f"seed={seed} is below 0. Choose a whole number from 0 up.")
+    for name, given in (("total_kg", total_kg), ("embodied_kg", embodied_kg), ("operational_kg", operational_kg)):
+        if given is not None and not 0 <= given <= MOST_KG:
+            raise BadValue(f"{name}={given} is not between 0 and {MOST_KG:g}. Give what is to be divided; offsets never subtract.")
     read = read_demand(demand or Path(), used)
     parts = _splits(splits)
     making = total_kg if total_kg is not None else embodied_kg
@@ -89,6 +98,10 @@ def _study(trials: int, seed: int, out: Path | None, as_json: bool) -> None:
     from thrifty.lenses.carbon.attribution.studies.setups import study_setups
     from thrifty.progress import showing
 
+    if seed < 0:
+        raise BadValue(f"seed={seed} is below 0. Choose a whole number from 0 up.")
+    if trials > MOST_TRIALS:
+        raise BadValue(f"trials={trials} is above {MOST_TRIALS}. Draw fewer: the error falls with the root of their number.")
     with showing() as progress:
         schedules = study_setups(trials, seed=seed, progress=progress)
         neighbours = study_neighbours(trials=trials, seed=seed)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from thrifty.errors import BadValue
+from thrifty.errors import BadValue, unknown_name
 from thrifty.printing import print_json, print_parts
 from thrifty.version import __version__
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from thrifty.report import Page
 
 MOST: Final = 12
+MOST_WORK: Final = (1e-3, 1e30)
+"""FLOP of one unit of work, least and most."""
 DRAWN: Final = ("pareto", "plane")
 """Sections of pages that are drawings."""
 
@@ -31,7 +33,7 @@ def compare(
     metric: Annotated[str, typer.Option(metavar="NAME", help="carbon, cdp, cep, c2ep, ce2p, tcdp or tcep: the one that names the winner.")] = "carbon",
     intensity: Annotated[str, typer.Option(show_default=False, metavar="G", help="gCO2e/kWh, or low/mid/high. [default: the site's, 10 % either way]")] = "",
     site: Annotated[str, typer.Option("--site", metavar="NAME", help="Whose grid and building count.")] = "world",
-    pue: Annotated[float, typer.Option(show_default=False, help="Of the building. [default: the site's]")] = 0.0,
+    pue: Annotated[float | None, typer.Option(help="Of the building. [default: the site's]")] = None,
     life: Annotated[str, typer.Option(show_default=False, metavar="YEARS", help="Of every design, or low/mid/high. [default: 4/5/6]")] = "",
     utilisation: Annotated[str, typer.Option(metavar="SHARE", help="Of its life in which a device works, or low/mid/high.")] = "1",
     work: Annotated[float, typer.Option(metavar="FLOP", help="Devices of the catalogue: what one unit of work is.")] = 1e15,
@@ -46,14 +48,22 @@ def compare(
 ) -> None:  # fmt: skip
     """Which design emits less a unit of work: winners by metric, chances, quantiles, Sobol indices, what to find out, boundaries."""
     from thrifty.cost.carbon.factors import Distribution, load_pack
+    from thrifty.cost.carbon.metrics import METRICS
     from thrifty.hardware import load_site
     from thrifty.lenses.carbon.comparing import Question, compare_subjects, read_number, read_subject
     from thrifty.lenses.carbon.pages.compare import compare_page
 
     if not work > 0 or work == float("inf"):
         raise BadValue(f"work={work:g} is not above 0 and finite. Give FLOPs, e.g. 1e15.")
+    if not MOST_WORK[0] <= work <= MOST_WORK[1]:
+        raise BadValue(f"work={work:g} is outside {MOST_WORK[0]:g} to {MOST_WORK[1]:g}. Give FLOPs, e.g. 1e15.")
+    if metric not in METRICS:
+        raise unknown_name("metric", metric, METRICS, "thrifty carbon compare --help")
+    if designs and all(":" in text for text in designs) and (workload or number_format != "bf16"):
+        said = "workload" if workload else "format"
+        raise BadValue(f"{said} says what devices of the catalogue run, and none is named. Leave it out, or name one.")
     command = _command(designs or [], {
-        "metric": (metric, "carbon"), "intensity": (intensity, ""), "site": (site, "world"), "pue": (pue, 0.0), "life": (life, ""),
+        "metric": (metric, "carbon"), "intensity": (intensity, ""), "site": (site, "world"), "pue": (pue, None), "life": (life, ""),
         "utilisation": (utilisation, "1"), "work": (work, 1e15), "format": (number_format, "bf16"), "workload": (workload, ""), "samples": (samples, 65536),
         "method": (method, "sobol"), "seed": (seed, 0),
     }, catalogue)  # fmt: skip
@@ -69,7 +79,8 @@ def compare(
         Question(
             subjects=tuple(read_subject(text, flops=work, number_format=number_format, workload=workload) for text in designs or []),
             intensity=read_number("intensity", intensity) if intensity else grid.scaled(place.intensity_gco2e_per_kwh),
-            life=read_number("life", life, above=True) if life else Distribution("triangular", _lives()), utilisation=used, pue=pue or place.pue,
+            life=read_number("life", life, above=True) if life else Distribution("triangular", _lives()), utilisation=used,
+            pue=place.pue if pue is None else pue,
             place="as given" if intensity else place.title, notes=_remarks(designs or [], intensity, place, workload, work),
         ),
         metric=metric, samples=samples, method=method, seed=seed,  # type: ignore[arg-type]

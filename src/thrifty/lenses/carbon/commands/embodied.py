@@ -5,13 +5,16 @@ from __future__ import annotations
 import shlex
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from thrifty.errors import BadValue
 from thrifty.printing import make_table, print_json, print_parts
 from thrifty.version import __version__
+
+if TYPE_CHECKING:
+    from thrifty.cost.carbon.embodied import PricedAssembly
 
 
 def embodied(
@@ -30,7 +33,6 @@ def embodied(
         _kinds(as_json)
         return
     from thrifty.cost.carbon.embodied import Assembly, parse_part, price_assembly, read_assembly
-    from thrifty.cost.carbon.factors import load_pack
     from thrifty.lenses.carbon.pages.embodied import embodied_page
     from thrifty.report import to_terminal, write_html
 
@@ -41,19 +43,31 @@ def embodied(
         assembly = Assembly(name=found[0].label if len(found) == 1 else f"{len(found)} parts", parts=found)
     else:
         assembly = read_assembly(bom)
-    names = [name.strip() for name in model.split(",")]
+    names = [name.strip().lower() for name in model.split(",")]
+    if "ensemble" in names and len(names) > 1:
+        raise BadValue(f"model='{model}' names ensemble beside others, and it is all of them. Name it alone, or leave it out.")
     priced = price_assembly(assembly, names[0] if len(names) == 1 else names)
     words = ["thrifty carbon embodied", *(shlex.quote(text) for text in parts or ()), *([f"--bom {shlex.quote(bom)}"] if bom else [])]
     command = " ".join([*words, *([f"--model {model}"] if model != "ensemble" else [])])
+    if as_json and out is None:
+        _say(priced, model)
+        return
     page = embodied_page(priced, model=model, command=command, generated=f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}")
     if out is not None:
         write_html(page, out)
     if as_json:
-        pack = load_pack()
-        ground = [{"key": key, "title": pack.sources[key].title, "url": pack.sources[key].url, "licence": pack.sources[key].licence} for key in priced.sources]
-        print_json({**priced.to_dict(), "model": model, "sources": ground, "data_pack": pack.version})
+        _say(priced, model)
         return
     print_parts(to_terminal(page), *([f"page: {out}"] if out is not None else []))
+
+
+def _say(priced: PricedAssembly, model: str) -> None:
+    """The contract's JSON."""
+    from thrifty.cost.carbon.factors import load_pack
+
+    pack = load_pack()
+    ground = [{"key": key, "title": pack.sources[key].title, "url": pack.sources[key].url, "licence": pack.sources[key].licence} for key in priced.sources]
+    print_json({**priced.to_dict(), "model": model, "sources": ground, "data_pack": pack.version})
 
 
 def _kinds(as_json: bool) -> None:

@@ -12,16 +12,16 @@ from thrifty.printing import make_table, print_json, print_parts
 
 def factors(
     word: Annotated[str, typer.Argument(metavar="[WORD]", help="Show factors whose path holds this, e.g. logic:act or hdd.")] = "",
-    place: Annotated[str, typer.Option(metavar="CODE", help="Instead: a place's yearly mix as installed packages state it, e.g. FRA or USA:ohio.")] = "",
-    chip: Annotated[str, typer.Option(metavar="NAME", help="Instead: a GPU or CPU of an installed catalogue.")] = "",
+    place: Annotated[str | None, typer.Option(metavar="CODE", help="Instead: a place's yearly mix as installed packages say, e.g. FRA or USA:ohio.")] = None,
+    chip: Annotated[str | None, typer.Option(metavar="NAME", help="Instead: a GPU or CPU of an installed catalogue.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Factors of the data pack with spread, region, validity, source, licence and hash; other packages' mixes and chips."""
-    if sum(map(bool, (word, place, chip))) > 1:
+    if sum((bool(word), place is not None, chip is not None)) > 1:
         raise BadValue("WORD, --place and --chip ask for different things. Give one of them.")
-    if place:
+    if place is not None:
         _places(place, as_json)
-    elif chip:
+    elif chip is not None:
         _chips(chip, as_json)
     else:
         _pack(word, as_json)

@@ -26,7 +26,7 @@ def operate(
     mix: Annotated[Path | None, typer.Option(metavar="FILE", help="Instead: intensity by step, or generation by fuel.")] = None,
     start: Annotated[str, typer.Option("--from", metavar="TIME", help="Begin, local: 2020-01-01 or 2020-01-01T07:00Z. [default: all there is]")] = "",
     end: Annotated[str, typer.Option("--to", metavar="TIME", help="End, itself not included.")] = "",
-    pue: Annotated[float, typer.Option(metavar="X", show_default=False, help="Building over IT power. [default: the site's sheet; 1 without]")] = 0.0,
+    pue: Annotated[float | None, typer.Option(metavar="X", help="Building over IT power. [default: the site's sheet; 1 without]")] = None,
     battery: Annotated[str, typer.Option(metavar="MWH", help="Capacity of a battery, e.g. 100MWh.")] = "0 MWh",
     solar: Annotated[str, typer.Option(metavar="MW", help="Rated solar power of one's own.")] = "0 MW",
     wind: Annotated[str, typer.Option(metavar="MW", help="Rated wind power of one's own.")] = "0 MW",
@@ -65,8 +65,13 @@ def operate(
     if signal not in ("average", "marginal"):
         raise BadValue(f"signal='{signal}' is unknown. Choose average or marginal.")
     way: Any = fill or None
+    for word, given, owner, there in (("unit", unit, "load", load), ("mix-unit", mix_unit, "mix", mix)):
+        if given and not there:
+            raise BadValue(f"{word}={given} says how to read --{owner}, and there is none. Leave it out.")
+    if not 0 <= battery_start <= 1:
+        raise BadValue(f"battery_start={battery_start} is not between 0 and 1. Give the share of its capacity that the battery holds at the start.")
     grid, used_pue, region = _grid(site, mix, boundary, mix_unit, zone, way, pue)
-    asked = _load(load, power, unit, zone or grid.series.zone, way, grid, start, end)
+    asked, filled_in = _load(load, power, unit, zone, way, grid, start, end)
     supply = _supply(
         asked, region, weather, solar=quantity("solar", solar, "power", plain="MW") / 1e6, wind=quantity("wind", wind, "power", plain="MW") / 1e6,
         battery=quantity("battery", battery, "energy", plain="MWh") / 3.6e9, start_share=battery_start,
@@ -88,7 +93,7 @@ def operate(
         asked, grid, pue=used_pue, supply=supply, flexible_share=flexible, cap_mw=cap_mw, marginal=margin, residual=residual, clean_share=clean,
         follow_marginal=signal == "marginal", water={"site": wue, "grid": grid_wue} if wue or grid_wue else None,
     )  # fmt: skip
-    notes = list(found.notes)
+    notes = [*filled_in, *found.notes]
     if supply is not None and supply.battery.capacity_mwh and battery_start:
         notes.append(f"the battery starts {battery_start:.0%} full, and what charged it before is not counted: --battery-start 0 starts empty")
     found = replace(found, notes=tuple(notes))
@@ -98,7 +103,7 @@ def operate(
         "battery-start": battery_start if battery_start != 1 else "", "signal": signal if signal != "average" else "", "boundary": boundary, "fill": fill,
         "zone": zone, "unit": unit, "mix-unit": mix_unit, "wue": wue, "grid-wue": grid_wue,
     }  # fmt: skip
-    command = " ".join(["thrifty carbon operate", *(f"--{key} {_quoted(value)}" for key, value in words.items() if value),
+    command = " ".join(["thrifty carbon operate", *(f"--{key} {_quoted(value)}" for key, value in words.items() if value not in (None, "", 0.0)),
                         *(f"--claimed {word}" for word in claimed or ())])  # fmt: skip
     where = site or (mix.name if mix else "")
     page = operate_page(found, where=where, pue=used_pue, supply=supply, command=command, generated=_now())
@@ -115,37 +120,48 @@ def operate(
     print_parts(to_terminal(shown), *([f"page: {out}"] if out is not None else []))
 
 
-def _grid(site: str, mix: Path | None, boundary: str, unit: str, zone: str, fill: Any, pue: float) -> tuple[Intensity, float, str | None]:
+def _grid(site: str, mix: Path | None, boundary: str, unit: str, zone: str, fill: Any, pue: float | None) -> tuple[Intensity, float, str | None]:
     """The intensity, the PUE that counts, and the region with hours that the site lies in."""
     from thrifty.cost.carbon.series import generation_names, intensity_of_grid, read_mix, region_of
     from thrifty.hardware import load_site
 
     chosen: Any = boundary or None
     if mix is not None:
-        return read_mix(mix, chosen or "life-cycle", unit=unit or None, zone=zone or None, fill=fill), pue or 1.0, None
+        read = read_mix(mix, chosen or "life-cycle", unit=unit or None, zone=zone or None, fill=fill, option="--mix-unit")
+        return read, 1.0 if pue is None else pue, None
     found = intensity_of_grid(site, chosen, fill=fill)
     own = 1.0 if site in generation_names() else load_site(site).pue
-    return found, pue or own, region_of(site)
+    return found, own if pue is None else pue, region_of(site)
 
 
-def _load(path: Path | None, power: str, unit: str, zone: str, fill: Any, grid: Intensity, start: str, end: str) -> Series:
-    """The load in the period that is asked for; the period that there is, where none is."""
+def _load(
+    path: Path | None, power: str, unit: str, own_zone: str, fill: Any, grid: Intensity, start: str, end: str
+) -> tuple[Series, tuple[str, ...]]:  # fmt: skip
+    """The load in the period that is asked for (what there is, where none is), and what was filled. own_zone: as stated, "" for the grid's."""
     import numpy as np
 
     from thrifty.cost.carbon.series import Series, read_series
+    from thrifty.cost.carbon.series.stamps import MOST_STEPS
 
+    zone = own_zone or grid.series.zone
     if path is not None:
-        series, _ = read_series(path, "load", unit=unit or None, zone=zone if zone != "UTC" else None, fill=fill)
+        # A yearly average has no zone of its own: stamps without an offset then need --zone.
+        series, notes = read_series(path, "load", unit=unit or None, zone=own_zone or (zone if zone != "UTC" else None), fill=fill)
         series = replace(series, zone=zone if series.zone == "UTC" else series.zone)
         begin, stop = moment("from", start, series.zone) if start else series.start, moment("to", end, series.zone) if end else series.end
-        return series.within(begin, stop)
+        return series.within(begin, stop), notes
     whole = _calendar_years(grid)
     begin, stop = moment("from", start, zone) if start else whole[0], moment("to", end, zone) if end else whole[1]
     step = 3600.0 if grid.flat else grid.series.step_s
     count = (stop - begin).total_seconds() / step
-    if count < 1 or count != int(count):
-        raise BadValue(f"from {begin} to {stop} is no whole number of steps of {step:g} s, at least one. Mend --from or --to.")
-    return Series(start=begin, step_s=step, values_T=np.full(int(count), quantity("power", power, "power") / 1e6), unit="MW", zone=zone, name="load")
+    if count <= 0:
+        raise BadValue(f"a period from {begin} to {stop} is empty. Give --to after --from.")
+    if count > MOST_STEPS:
+        raise BadValue(f"from {begin} to {stop} are {count:,.0f} steps of {step:g} s, more than {MOST_STEPS:,}. Give a shorter period.")
+    if count != int(count):
+        raise BadValue(f"from {begin} to {stop} is no whole number of steps of {step:g} s. Mend --from or --to.")
+    values = np.full(int(count), quantity("power", power, "power") / 1e6)
+    return Series(start=begin, step_s=step, values_T=values, unit="MW", zone=zone, name="load"), ()
 
 
 def _calendar_years(grid: Intensity) -> tuple[datetime, datetime]:

@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
-from thrifty.errors import BadValue
 from thrifty.printing import print_json, print_parts
 
 
 def report(
-    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="Numbers with units, .toml or .json (see --example).")] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Numbers with units, .toml or .json (see --example); without, what is missing.")] = None,
     standard: Annotated[str, typer.Option("--standard", help="sci, ghg or eu.")] = "sci",
     ledger: Annotated[Path | None, typer.Option("--ledger", metavar="FILE", help="A ledger that account or workload exported.")] = None,
     example: Annotated[bool, typer.Option("--example", help="Print an input file to start from.")] = False,
@@ -26,10 +25,11 @@ def report(
     from thrifty.report import to_terminal, write_html
 
     if example:
-        typer.echo(example_of(standard), nl=False)
+        if as_json:
+            print_json({"standard": standard, "example": example_of(standard)})
+        else:
+            typer.echo(example_of(standard), nl=False)
         return
-    if file is None and ledger is None:
-        raise BadValue(f"a report needs numbers. Give a FILE or --ledger; start from: thrifty carbon report --standard {standard} --example")
     found = report_on(standard, file, read_ledger(ledger) if ledger is not None else None)
     words = ["thrifty carbon report", *([str(file)] if file else []), f"--standard {standard}", *([f"--ledger {ledger}"] if ledger else [])]
     page = report_page(found, command=" ".join(words), inputs={

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from thrifty.errors import BadValue
+from thrifty.lenses.carbon.commands.asking import quantity
 from thrifty.printing import make_table, print_json, print_parts
-from thrifty.quantities import parse
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
@@ -31,7 +31,7 @@ def workload(
     base_format: Annotated[str, typer.Option("--base-format", show_default=False, metavar="FORMAT", help="Fine-tuning: of frozen weights.")] = "",
     number_format: Annotated[str | None, typer.Option("--format", metavar="FORMAT", help="Number format. [default: as published]")] = None,
     site: Annotated[str, typer.Option("--site", metavar="SITE", help="The place whose grid and building count.")] = "world",
-    pue: Annotated[float, typer.Option(show_default=False, help="Of the building. [default: the site's]")] = 0.0,
+    pue: Annotated[float | None, typer.Option(help="Of the building. [default: the site's]")] = None,
     start: Annotated[str, typer.Option(show_default=False, metavar="TIME", help="Take the grid by the hour from then: 2020-06-01T00:00-08:00.")] = "",
     busy: Annotated[float, typer.Option("--busy", help="Share of their time in which the machines work.")] = 1.0,
     host_power: Annotated[
@@ -52,7 +52,7 @@ def workload(
         raise BadValue(f"task='{task}' is none of {', '.join(TASKS)}. Choose one of them.")
     _refuse(task, serve={"requests": requests, "prompt": prompt, "new-tokens": new_tokens}, train={"tokens": tokens, "samples": samples, "seq": seq},
             finetune={"lora-rank": lora_rank, "base-format": base_format})  # fmt: skip
-    machine, place = machine_of(on, devices, parse(host_power, "power") if host_power else None), Place.of(site, start, pue)
+    machine, place = machine_of(on, devices, quantity("host-power", host_power, "power") if host_power else None), Place.of(site, start, pue)
     if task == "serve":
         job = carbon_of_serving(
             name, machine, place, requests=requests, prompt=prompt, new_tokens=new_tokens, batch=batch, format=number_format, plan=plan, busy=busy

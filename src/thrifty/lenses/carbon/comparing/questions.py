@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from thrifty.cost.carbon.embodied.parts.kinds import MOST_G_PER_KWH
 from thrifty.cost.carbon.factors import Distribution, load_pack
 from thrifty.cost.carbon.metrics import YEAR_S, Design, Setting
+from thrifty.cost.carbon.operational.accounts import MOST_PUE
 from thrifty.cost.carbon.uncertainty import Choice, Group, Inputs, Lookup, Products, Variable
 from thrifty.errors import BadValue
 from thrifty.lenses.carbon.comparing.subjects import Piece, Subject, middle_of
@@ -15,6 +17,7 @@ from thrifty.lenses.carbon.comparing.subjects import Piece, Subject, middle_of
 Terms = list[tuple[str, dict[str, int], float]]
 GRID, LIFE, USE = "grid intensity", "service life", "utilisation"
 _TOLERANCE = 1.001
+MOST_YEARS = 1000.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +45,15 @@ class Question:
         high = self.utilisation.parameters[-1]
         if not (self.utilisation.lowest > 0 and high <= 1):
             raise BadValue(f"utilisation={high:g} is not above 0 and at most 1. Give the share of their life in which devices work.")
+        if self.pue > MOST_PUE:
+            raise BadValue(f"pue={self.pue:g} is above {MOST_PUE:g}. Give a ratio such as 1.18, not per cent.")
+        if middle_of(self.intensity) > MOST_G_PER_KWH:
+            raise BadValue(f"intensity={middle_of(self.intensity):g} gCO2e/kWh: no fuel emits so much. Check grams against kilograms.")
+        if middle_of(self.life) > MOST_YEARS:
+            raise BadValue(f"life={middle_of(self.life):g} years is above {MOST_YEARS:g}. Give years.")
+        for design in self.designs:
+            if not (design.embodied_gco2e or (design.energy_j and self.intensity.mean)):
+                raise BadValue(f"design '{design.name}' emits nothing, neither in making nor in use, so all shares of it are of 0. Give it one of them.")
         self.setting  # noqa: B018 — checks the rest
 
     @cached_property

@@ -27,6 +27,8 @@ KEYS: Final = {
 _ALIKE: Final = {"logic": "die", "packaging": "package", "dram": "memory", "gpu-board": "board", "mainboard": "board"}
 """Kinds of parts that a device's pieces are called by."""
 _EXAMPLE: Final = "mine:embodied_kg=40,delay_s=2,power_w=300"
+LARGEST: Final = 1e30
+"""Of any number, and the inverse of the least above 0: so that squares of products stay numbers."""
 _NONE: Final = Distribution.exact(0.0)
 _HALF: Final = 0.6744897501960817
 """Half of a normal's values lie within so many standard deviations."""
@@ -107,6 +109,8 @@ def read_number(name: str, text: str, *, above: bool = False) -> Distribution:
         raise BadValue(f"{name}='{text}' is no number. Write one, e.g. {name}=40, or low/mid/high, e.g. {name}=30/40/60; the key says the unit.")
     if not all(math.isfinite(value) and (value > 0 if above else value >= 0) for value in values):
         raise BadValue(f"{name}={text} is {'not above 0' if above else 'below 0'} or not finite. Mend it.")
+    if any(value and not 1 / LARGEST <= value <= LARGEST for value in values):
+        raise BadValue(f"{name}={text} is outside {1 / LARGEST:g} to {LARGEST:g}. Mend it.")
     if len(values) == 1 or len(set(values)) == 1:
         return Distribution.exact(values[0])
     if sorted(values) != values:
@@ -137,6 +141,9 @@ def _stated(name: str, text: str) -> Subject:
         missing.append("one of embodied_kg and bom")
     if ("energy_j" in given) == ("power_w" in given):
         missing.append("one of energy_j and power_w")
+    for one, other in (("energy_j", "power_w"), ("embodied_kg", "bom")):
+        if one in given and other in given:
+            raise BadValue(f"'{name}:{text}' states both {one} and {other}. Keep one.")
     if missing or not name:
         raise BadValue(f"'{name}:{text}' lacks {', '.join(missing) or 'a name'}. Write e.g. {_EXAMPLE}.")
     read = {key: read_number(key, value, above=key == "delay_s") for key, value in given.items() if key != "bom"}

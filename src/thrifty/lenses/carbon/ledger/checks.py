@@ -13,6 +13,9 @@ from thrifty.errors import BadValue
 from thrifty.lenses.carbon.ledger.coding import Coded
 from thrifty.lenses.carbon.ledger.columns import KEY, WORDS
 
+MOST_G = 1e24
+"""The atmosphere holds 3e18 g of CO2."""
+
 
 def check_columns(texts: Mapping[str, Coded], scope_R: npt.NDArray[Any], hour_R: npt.NDArray[Any], carbon_gco2e_R: npt.NDArray[Any]) -> None:
     """Raises BadValue for a word outside its list, carbon that is below 0 or no number, or a method that does not fit its scope."""
@@ -30,6 +33,10 @@ def check_columns(texts: Mapping[str, Coded], scope_R: npt.NDArray[Any], hour_R:
             f"row {row} of the ledger ('{asset}') has {carbon_gco2e_R[row]} gCO2e. Carbon is finite and at least 0; "
             "offsets and credits are reported apart, they never subtract."
         )
+    if len(carbon_gco2e_R) and carbon_gco2e_R.max() > MOST_G:
+        row = int(carbon_gco2e_R.argmax())
+        asset = texts["asset"].names[int(texts["asset"].code_R[row])]
+        raise BadValue(f"row {row} of the ledger ('{asset}') has {carbon_gco2e_R[row]:g} gCO2e, more than there is on Earth. Mend it.")
     named = texts["method"].among(["location", "market"])
     wrong = named != (scope_R == 2)
     if wrong.any():

@@ -12,7 +12,7 @@ from typing import IO, Any, Final
 import numpy as np
 
 from thrifty.errors import BadFile, BadValue, missing_extra
-from thrifty.files import writing
+from thrifty.files import strict_json, writing
 from thrifty.lenses.carbon.ledger.coding import Coded
 from thrifty.lenses.carbon.ledger.columns import COLUMNS, DEFAULTS, TEXTS
 from thrifty.lenses.carbon.ledger.table import Ledger
@@ -46,11 +46,15 @@ def read_ledger(path: str | Path) -> Ledger:
         if suffix == ".csv":
             with Path(path).open(encoding="utf-8-sig", newline="") as file:
                 return _read_csv(file, path)
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise BadFile(f"cannot read '{path}': {(error.strerror or str(error)).lower()}. Name a ledger that {' or '.join(SUFFIXES)} holds.") from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (UnicodeDecodeError, csv.Error) as error:
         raise BadFile(f"'{path}' is no {suffix[1:].upper()}: {error}. Write it again with --export.") from error
+    try:
+        content = strict_json(text)
+    except BadFile as error:
+        raise BadFile(f"'{path}' is no JSON: {error}. Write it again with --export.") from error
     if not isinstance(content, dict) or content.get("unit") != "gCO2e" or not isinstance(content.get("rows"), list):
         raise BadFile(f"'{path}' is no ledger: it needs unit 'gCO2e' and a list of rows. Write it with --export.")
     if not all(isinstance(row, dict) for row in content["rows"]):
@@ -84,6 +88,8 @@ def _json(ledger: Ledger) -> Iterator[str]:
 def _read_csv(file: IO[str], path: str | Path) -> Ledger:
     reader = csv.reader(file)
     heads = next(reader, [])
+    if twice := next((head for head in heads if heads.count(head) > 1), None):
+        raise BadFile(f"'{path}' has two columns '{twice}'. Keep one.")
     needed = [name for name in COLUMNS if name not in DEFAULTS]
     if set(needed) - set(heads) or set(heads) - set(COLUMNS):
         raise BadFile(f"'{path}' has columns {', '.join(heads) or 'none'}. A ledger has {', '.join(COLUMNS)}; needed are {', '.join(needed)}.")

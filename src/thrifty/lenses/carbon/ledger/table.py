@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from thrifty.cost.carbon.series.stamps import YEARS
 from thrifty.errors import BadValue, unknown_name
 from thrifty.lenses.carbon.ledger.checks import check_columns, check_counted_once
 from thrifty.lenses.carbon.ledger.coding import Coded, coded, joined
@@ -211,7 +212,7 @@ def conserved(before_g: float, after_g: float) -> None:
 def _column(value: Any, rows: int, kind: type[Any], name: str) -> npt.NDArray[Any]:
     try:
         array = np.array(np.broadcast_to(np.asarray(value, dtype=np.float64), rows))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise BadValue(f"column {name} holds something that is no number. Give numbers.") from None
     if kind is np.int8 and not np.isin(array, (1, 2, 3)).all():
         raise BadValue("a scope of the GHG Protocol is 1, 2 or 3. Mend column scope.")
@@ -243,6 +244,8 @@ def _hour(value: Any) -> np.datetime64:
         moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     if not isinstance(moment, datetime):
         raise BadValue(f"hour '{value}' is no hour of UTC. Write it like 2020-07-01T05:00Z.")
+    if not YEARS[0] <= moment.year <= YEARS[1]:
+        raise BadValue(f"hour '{value}' lies outside the years {YEARS[0]} to {YEARS[1]}. Mend it.")
     if moment.tzinfo is None:
         raise BadValue(f"hour {value} names no time zone. Give an instant such as 2020-07-01T05:00Z.")
     return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "h")

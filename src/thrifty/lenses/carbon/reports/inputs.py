@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import datetime
 import difflib
-import json
 import math
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from thrifty.errors import BadFile, BadValue
+from thrifty.files import strict_json, strict_toml
 from thrifty.quantities import DIMENSIONS, parse
 
 Kind = Literal["quantity", "number", "share", "text", "flag", "date", "names", "tables"]
@@ -70,8 +69,8 @@ def _tree(path: Path) -> Mapping[str, Any]:
         reason = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "it is not text"
         raise BadFile(f"cannot read '{path}': {reason}. Give a .toml or .json file; start from: thrifty carbon report --example") from error
     try:
-        tree = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
+        tree = strict_json(text) if path.suffix.lower() == ".json" else strict_toml(text)
+    except BadFile as error:
         raise BadFile(f"'{path.name}' is not {'JSON' if path.suffix.lower() == '.json' else 'TOML'}: {error}. Mend the file.") from error
     if not isinstance(tree, dict):
         raise BadFile(f"'{path.name}' holds no keys. Start from: thrifty carbon report --example")
@@ -113,6 +112,8 @@ def _value(field: Field, value: Any, where: str) -> Any:
                     return datetime.date.fromisoformat(value)
                 except ValueError as error:
                     raise BadValue(f"{where} = '{value}' is no date. Write e.g. 2026-01-01.") from error
+            if isinstance(value, datetime.datetime):
+                raise BadValue(f"{where} = {value} is a time. Write a date, e.g. 2026-01-01.")
             return _typed(value, datetime.date, where, "a date, e.g. 2026-01-01")
         case "names":
             if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
@@ -136,7 +137,16 @@ def _typed(value: Any, kind: type, where: str, wanted: str) -> Any:
     return value
 
 
+LARGEST: Final = 1e30
+"""Of any number or quantity, and the inverse of the least that divides: what is beyond is a slip."""
+MOST_G_PER_KWH: Final = 3000.0
+
+
 def _in_range(field: Field, number: float, said: object, where: str) -> float:
+    if abs(number) > LARGEST or (field.above and 0 < number < 1 / LARGEST):
+        raise BadValue(f"{where} = {said} is outside {1 / LARGEST:g} to {LARGEST:g}. Mend it.")
+    if field.dimension == "carbon_per_energy" and number > MOST_G_PER_KWH:
+        raise BadValue(f"{where} = {said} is {number:g} gCO2e/kWh; no fuel emits so much. Check grams against kilograms.")
     if number < field.low or (field.above and number <= field.low):
         raise BadValue(f"{where} = {said} is {'not above' if field.above else 'below'} {field.low:g}. {_fix(field)}")
     return number

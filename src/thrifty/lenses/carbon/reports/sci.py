@@ -63,7 +63,7 @@ def sci_report(numbers: Numbers, ledger: Ledger | None = None, name: str = "inpu
     """
     check_period(numbers, name)
     for key in ("functional_unit", "functional_units"):
-        if key not in numbers:
+        if key not in numbers and (numbers or ledger is not None):  # with nothing at all, the answer is the list of what is missing
             raise BadValue(f"{name} has no {key}. A score is per functional unit: add functional_unit = \"request\" and functional_units = 1000000.")
     stated = [key for key in ("embodied", "hardware") if key in numbers]
     if len(stated) > 1 or (ledger is not None and (stated or "energy" in numbers)):
@@ -79,8 +79,8 @@ def sci_report(numbers: Numbers, ledger: Ledger | None = None, name: str = "inpu
         making = numbers.get("embodied")
         if "hardware" in numbers:
             making = math.fsum(share_of_making(machine, f"{name}: hardware[{index}]") for index, machine in enumerate(numbers["hardware"]))
-    units, unit = numbers["functional_units"], numbers["functional_unit"]
-    score = None if running is None or making is None else (running + making) / units
+    units, unit = numbers.get("functional_units"), numbers.get("functional_unit", "functional unit")
+    score = None if running is None or making is None or units is None else (running + making) / units
     said = "from the ledger" if ledger is not None else "E · I" if pue == 1 else "E · PUE · I"
     lines = [
         Line(name=f"SCI a {unit}", value=score, unit="gCO2e", formula="((E · I) + M) / R"),
@@ -99,7 +99,7 @@ def sci_report(numbers: Numbers, ledger: Ledger | None = None, name: str = "inpu
             Missing(f"stages.{stage}", f"{stage.replace('_', ' ')} of the model: its share charged to these units")
             for stage, g in zip(STAGES, stages, strict=True) if g is None
         ]  # fmt: skip
-        whole = None if score is None or any(g is None for g in stages) else score + math.fsum(g for g in stages if g is not None) / units
+        whole = None if score is None or units is None or any(g is None for g in stages) else score + math.fsum(g for g in stages if g is not None) / units
         lines.append(Line(name=f"with the model's life, a {unit}", value=whole, unit="gCO2e", formula="SCI + Σ stages / R"))
     apart = []
     if "offsets" in numbers:

@@ -15,6 +15,7 @@ from thrifty.lenses.carbon.workloads.machines import Machine
 from thrifty.lenses.carbon.workloads.places import Place
 
 TaskName = Literal["train", "finetune", "serve"]
+MOST_RUNS = 1e24
 TASKS: tuple[TaskName, ...] = get_args(TaskName)
 
 
@@ -76,6 +77,8 @@ class JobCarbon:
             raise BadValue(f"busy={busy} is no share of time. Give the part of their time in which the machines work, above 0 and at most 1.")
         if not (math.isfinite(runs.count) and runs.count > 0):
             raise BadValue(f"a job of {runs.count} runs does nothing. Give tokens, samples or requests above 0.")
+        if runs.count > MOST_RUNS:
+            raise BadValue(f"a job of {runs.count:g} runs would outlast the universe. Give fewer tokens, samples or requests.")
         working_s = runs.time_s * runs.count
         time_s = working_s / busy
         hosts_j, idle_j = machine.host_w * time_s, EnergyModel.of(machine.device).idle_w * machine.devices * (time_s - working_s)

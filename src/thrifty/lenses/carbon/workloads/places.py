@@ -26,13 +26,13 @@ class Place:
     grid: Intensity | None = None
 
     @classmethod
-    def of(cls, site: Site | str, start: str = "", pue: float = 0.0) -> Place:
-        """start: an instant such as 2020-06-01T00:00-08:00, "" for the yearly average; without an offset it is local time of the grid. pue: 0: the site's.
+    def of(cls, site: Site | str, start: str = "", pue: float | None = None) -> Place:
+        """start: an instant such as 2020-06-01T00:00-08:00, "" for the yearly average; without an offset it is local time of the grid. pue: None: the site's.
 
         Raises UnknownName for a site; BadValue for a PUE below 1, for a start that is none, or of a site whose hours nobody ships.
         """
         place = load_site(site) if isinstance(site, str) else site
-        if pue:
+        if pue is not None:
             if not (math.isfinite(pue) and pue >= 1):
                 raise BadValue(f"pue={pue} is below 1. A building draws at least what its machines draw.")
             place = replace(place, pue=pue)

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from thrifty.cost.carbon.embodied.ensemble import ENSEMBLE, NotCovered, chosen_models
+import numpy as np
+
+from thrifty.cost.carbon.embodied.ensemble import ENSEMBLE, NotCovered, chosen_models, covering
 from thrifty.cost.carbon.embodied.models.tables import fact
-from thrifty.cost.carbon.embodied.parts.part import STATES, Part, State
+from thrifty.cost.carbon.embodied.parts.part import MOST, STATES, Part, State
 from thrifty.cost.carbon.embodied.pricing import Priced, price
 from thrifty.errors import BadValue
 from thrifty.footprint.interval import Interval
@@ -33,7 +35,7 @@ class Assembly:
     life_years: float | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "count", positive_int("count", self.count))
+        object.__setattr__(self, "count", positive_int("count", self.count, at_most=MOST))
         if self.state not in STATES:
             raise BadValue(f"state='{self.state}' is unknown. Choose from: {', '.join(STATES)}.")
         if self.life_years is not None and not (math.isfinite(self.life_years) and self.life_years > 0):
@@ -130,9 +132,15 @@ class PricedAssembly:
 def price_assembly(assembly: Assembly, models: str | Sequence[str] = ENSEMBLE) -> PricedAssembly:
     """Price a bill of materials by "ensemble" or by models by name. Raises UnknownName, and BadValue where no chosen model covers any part."""
     names = chosen_models(models)
-    found = _priced(assembly, names, 1, "new", None)
+    with np.errstate(over="ignore"):
+        found = _priced(assembly, names, 1, "new", None)
     if next(found.leaves(), None) is None:
-        raise NotCovered(f"{', '.join(names)} covers no part of {assembly.name}. Choose another model, or ensemble.")
+        kinds = dict.fromkeys(part.kind for part in assembly.parts)
+        knowing = [f"{', '.join(covering(kind))} know {kind}" for kind in kinds if covering(kind)]
+        more = f" Of models, {'; '.join(knowing)}." if knowing else ""
+        raise NotCovered(f"{', '.join(names)} covers no part of {assembly.name}. Choose another model, or ensemble.{more}")
+    if not math.isfinite(found.kgco2e.high):
+        raise BadValue(f"'{assembly.name}' comes to more kilograms than a number holds. Check its sizes, yields and counts.")
     return found
 
 

@@ -20,7 +20,6 @@ A file is data: it names parts and numbers, runs nothing and opens no other file
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
@@ -28,8 +27,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from thrifty.cost.carbon.embodied.bills.assembly import Assembly
-from thrifty.cost.carbon.embodied.parts.part import Part, parse_part, part_of
+from thrifty.cost.carbon.embodied.parts.part import MOST, Part, parse_part, part_of
 from thrifty.errors import BadFile, ThriftyError, unknown_name
+from thrifty.files import strict_json, strict_toml
 from thrifty.quantities import positive_int
 
 MAX_BYTES: Final = 16_000_000
@@ -48,7 +48,8 @@ def read_assembly(place: str | Path) -> Assembly:
     Raises BadFile (rule, value, fix) for a file that cannot be read or says something unknown, and what `parse_part` raises, with the part's place.
     """
     path = Path(place)
-    if path.suffix not in (".toml", ".json"):
+    kind = path.suffix.lower()
+    if kind not in (".toml", ".json"):
         if str(place) in example_names():
             return assembly_of(tomllib.loads((_examples() / f"{place}.toml").read_text(encoding="utf-8")), str(place))
         if path.suffix or len(path.parts) > 1:
@@ -57,14 +58,13 @@ def read_assembly(place: str | Path) -> Assembly:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise BadFile(f"{path} has {path.stat().st_size} bytes, more than {MAX_BYTES}. Split the bill of materials.")
-        text = path.read_bytes().decode("utf-8")
+        text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BadFile(f"{path} cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8'}. Give a bill of materials in TOML or JSON.") from error
     try:
-        content = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
-        kind = path.suffix[1:].upper()
-        raise BadFile(f"{path} is not {kind}: {str(error) or 'nested too deeply'}. Mend the file.") from error
+        content = strict_toml(text) if kind == ".toml" else strict_json(text)
+    except BadFile as error:
+        raise BadFile(f"{path} is not {kind[1:].upper()}: {error}. Mend the file.") from error
     if not isinstance(content, dict):
         raise BadFile(f"{path} holds a {type(content).__name__}. Write one table with name and parts.")
     return assembly_of(content, path.name)
@@ -89,8 +89,10 @@ def assembly_of(content: Mapping[str, Any], where: str = "bill", depth: int = 0)
         raise BadFile(f"{where}: assembly is no list of tables. Write [[assembly]].")
     children = tuple(assembly_of(each, f"{where}, assembly {place}", depth + 1) for place, each in enumerate(smaller, start=1))
     try:
-        return Assembly(name=name, parts=parts, children=children, count=positive_int("count", content.get("count", 1)), state=content.get("state", "new"),
-                        life_years=None if life is None else float(life))  # fmt: skip
+        return Assembly(
+            name=name, parts=parts, children=children, count=positive_int("count", content.get("count", 1), at_most=MOST),
+            state=content.get("state", "new"), life_years=None if life is None else float(life),
+        )  # fmt: skip
     except ThriftyError as error:
         raise BadFile(f"{where}: {error}") from error
 
@@ -146,13 +148,3 @@ def _named_only(text: Any, where: str) -> str:
 def _examples() -> Any:
     return files("thrifty.cost.carbon.embodied.bills") / "examples"
 
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return found
-
-
-def _no_number(text: str) -> float:
-    raise ValueError(f"{text} is no number of JSON")

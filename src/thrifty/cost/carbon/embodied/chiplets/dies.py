@@ -11,6 +11,7 @@ from thrifty.cost.carbon.factors import load_pack
 from thrifty.errors import BadValue
 
 MM2_PER_CM2: Final = 100.0
+MOST_DIES: Final = 1000
 FAR: Final = 1.25
 """A node further than this ratio from every row has none."""
 
@@ -49,6 +50,8 @@ class Die:
             share("yield", self.yield_share)
         if self.count != int(self.count) or self.count < 1:
             raise BadValue(f"count={self.count} of dies is not a whole number of at least 1. Mend it.")
+        if self.count > MOST_DIES:
+            raise BadValue(f"count={self.count} of dies is above {MOST_DIES}, the most in one package. Give the dies of one package; say count=N for many.")
 
     @property
     def good(self) -> float:

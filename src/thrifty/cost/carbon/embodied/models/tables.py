@@ -74,6 +74,7 @@ def _by_node(prefix: str, dimension: str) -> tuple[npt.NDArray[np.float64], npt.
     return np.log([node for node, _ in found]), np.array([value for _, value in found])
 
 
+@functools.cache
 def nodes_of(prefix: str) -> tuple[float, ...]:
     """The nodes that a table of rows n<nm> has, from fine to coarse."""
     return tuple(sorted(float(name[1:]) for name in load_pack().under(prefix)))

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thrifty.cost.carbon.embodied.models.tables import Labels, Values, fact, nodes_of, one_of, rows
-from thrifty.cost.carbon.embodied.parts.kinds import DRAM_TYPES, KINDS, SIZES, TREES, Key
+from thrifty.cost.carbon.embodied.parts.kinds import DRAM_TYPES, KINDS, MOST, SIZES, TREES, Key
 from thrifty.errors import BadValue, UnknownName
 
 EPA_TABLE = "logic:act.epa"
@@ -76,12 +76,13 @@ def _number(name: str, value: Any, key: Key) -> Any:
 def _fault(number: float, key: Key) -> str:
     if not math.isfinite(number):
         return "not a finite number"
+    share = key.most is not None and key.above is not None and key.most < MOST
     if key.above is not None and number <= key.above:
-        return f"outside ({key.above:g}, {key.most:g}]" if key.most is not None else f"not above {key.above:g}"
+        return f"outside ({key.above:g}, {key.most:g}]" if share else f"not above {key.above:g}"
     if key.least is not None and number < key.least:
         return f"below {key.least:g}"
     if key.most is not None and number > key.most:
-        return f"outside ({key.above:g}, {key.most:g}]" if key.above is not None else f"above {key.most:g}"
+        return f"outside ({key.above:g}, {key.most:g}]" if share else f"above {key.most:g}"
     return "not a whole number" if key.what == "whole" and number != int(number) else ""
 
 

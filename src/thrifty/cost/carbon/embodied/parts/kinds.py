@@ -22,6 +22,12 @@ SIZES: Final[Mapping[str, float]] = {"gb": 1.0, "gib": 2**30 / 1e9, "tb": 1e3, "
 """Ways to say a size of memory, in GB of 10⁹ bytes."""
 
 
+MOST: Final = 1e12
+"""Of any size, in its key's unit: what is above is a slip, and products of such slips are no numbers any more."""
+MOST_G_PER_KWH: Final = 3000.0
+"""No fuel emits so much: grams were taken for kilograms."""
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """One key of a kind.
@@ -45,7 +51,7 @@ class Key:
 
 
 def _size(example: str, default: float | Callable[[], float] | None = None) -> Key:
-    return Key("number", example, default, above=0.0)
+    return Key("number", example, default, above=0.0, most=MOST)
 
 
 def _choice(example: str, choices: Callable[[], tuple[str, ...]], default: str | None = None) -> Key:
@@ -63,7 +69,7 @@ def _names(*prefixes: str, dimension: str) -> Callable[[], tuple[str, ...]]:
 PLACES: Final = _names("fabs:places", "fabs:fuels", dimension="carbon_per_energy")
 _YIELD: Final = Key("number", "0.875", NOT_SAID, above=0.0, most=1.0)
 _FAB: Final[Mapping[str, Key]] = {
-    "fab": _choice("taiwan", PLACES, "taiwan"), "fab_ci": Key("number", "583", NOT_SAID, least=0.0),
+    "fab": _choice("taiwan", PLACES, "taiwan"), "fab_ci": Key("number", "583", NOT_SAID, least=0.0, most=MOST_G_PER_KWH),
     "year": Key("whole", "2023", NOT_SAID, least=1990.0, most=2100.0),
 }  # fmt: skip
 _ONE_OR_TWO: Final = Key("whole", "1", 1.0, least=1.0, most=2.0)
@@ -72,15 +78,16 @@ _SUPPLY: Final = _size("2.99", _said("machines:supply.mass", "mass"))
 KINDS: Final[Mapping[str, Mapping[str, Key]]] = {
     "logic": {
         "area_mm2": _size("814"), "node_nm": _size("7"), "yield": _YIELD, **_FAB, "abatement": Key("number", "97", 97.0, least=95.0, most=99.0),
-        "packages": Key("whole", "1", 1.0, least=0.0), "dies": Key("whole", "1", NOT_SAID, least=1.0), "use": _choice("gpu", lambda: USES, "any"),
-        "design_kwh": Key("number", "1e6", 0.0, least=0.0),
-        "design_ci": Key("number", "380", _said("embodied:design.intensity", "carbon_per_energy"), least=0.0),
+        "packages": Key("whole", "1", 1.0, least=0.0, most=MOST), "dies": Key("whole", "1", NOT_SAID, least=1.0, most=MOST),
+        "use": _choice("gpu", lambda: USES, "any"),
+        "design_kwh": Key("number", "1e6", 0.0, least=0.0, most=MOST),
+        "design_ci": Key("number", "380", _said("embodied:design.intensity", "carbon_per_energy"), least=0.0, most=MOST_G_PER_KWH),
         "volume": Key("whole", "100000", 1.0, least=1.0), "products": Key("whole", "2", 1.0, least=1.0),
     },
-    "packaging": {"area_mm2": _size("814"), **_FAB, "packages": Key("whole", "1", 1.0, least=1.0)},
+    "packaging": {"area_mm2": _size("814"), **_FAB, "packages": Key("whole", "1", 1.0, least=1.0, most=MOST)},
     "dram": {
         "gb": _size("384"), "type": _choice("ddr4", lambda: DRAM_TYPES, "ddr4"), "node_nm": _size("18", NOT_SAID), "yield": _YIELD,
-        "modules": Key("whole", "12", NOT_SAID, least=0.0), "density": _size("1.79", NOT_SAID),
+        "modules": Key("whole", "12", NOT_SAID, least=0.0, most=MOST), "density": _size("1.79", NOT_SAID),
         "stacks": Key("whole", "6", _said("memory:dram.boavizta.vram_stacks", "count"), least=1.0),
     },
     "ssd": {

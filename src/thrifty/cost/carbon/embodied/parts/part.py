@@ -19,7 +19,7 @@ State = Literal["new", "reused", "recycled"]
 STATES: Final = get_args(State)
 MOST: Final = 10**15
 """Parts of one kind; what is above is a slip, and no float counts it exactly."""
-_TIMES: Final = re.compile(r"(\d+)\s*\*\s*(.+)", re.DOTALL)
+_TIMES: Final = re.compile(r"(\d+)\s*\*\s*(.*)", re.DOTALL)
 _COMMON: Final = ("count", "state", "life", "name")
 """Keys of a part of any kind."""
 
@@ -102,7 +102,7 @@ def _checked_tree(part: Part) -> Part:
     from thrifty.cost.carbon.embodied.parts.naming import find_named
 
     if set(part.parameters) != {"name"}:
-        raise BadValue(f"device says {', '.join(part.parameters)}. Give its name and nothing else.")
+        raise BadValue(f"device says {', '.join(part.parameters) or 'nothing'}. Give its name and nothing else.")
     return replace(part, parameters={"name": find_named(str(part.parameters["name"])).name})
 
 

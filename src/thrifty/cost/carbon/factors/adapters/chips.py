@@ -122,7 +122,9 @@ def find_chip(name: str) -> Chip:
     index = _by_words()
     if wanted in index:
         return index[wanted]
-    near = [chip for key, chip in index.items() if set(wanted) <= set(key) and chip.priced] or [chip for key, chip in index.items() if set(wanted) <= set(key)]
+    # One or two letters are part of too many names: "12" is no wish for a Voodoo2 with 12 MB.
+    near = [] if max(map(len, wanted)) < 3 else [chip for key, chip in index.items() if set(wanted) <= set(key)]
+    near = [chip for chip in near if chip.priced] or near
     if len({(chip.die_area_mm2, chip.node_nm, chip.memory_bytes) for chip in near}) > 1:
         shown = ", ".join(f"'{chip.name}'" for chip in near[:4])
         raise BadValue(f"'{name}' could be {len(near)} chips: {shown}{', ...' if len(near) > 4 else ''}. Give the whole name.")

@@ -18,6 +18,8 @@ import numpy.typing as npt
 from thrifty.errors import BadValue
 
 Floats = npt.NDArray[np.float64]
+LARGEST: Final = 1e100
+"""So that squares and sums over steps stay numbers; its inverse is the least amount that is told from none."""
 MOST_EXACT: Final = 22
 """Tenants up to which all coalitions are visited: 4 million peaks."""
 
@@ -59,6 +61,9 @@ def checked_demand(demand_TN: npt.ArrayLike) -> Floats:
         raise BadValue("demand has a value that is no finite number. Mend it: 0 means that the tenant asks for nothing.")
     if (demand < 0).any():
         raise BadValue(f"demand falls to {demand.min():g}, and nobody asks for less than nothing. Give values of at least 0.")
+    odd = (demand > LARGEST) | ((demand < 1 / LARGEST) & (demand > 0))
+    if odd.any():
+        raise BadValue(f"demand has {demand[odd][0]:g}, and amounts lie between {1 / LARGEST:g} and {LARGEST:g}. Give them in a larger or smaller unit.")
     return demand
 
 

@@ -53,7 +53,9 @@ def period_shares(demand_T: npt.ArrayLike, splits: Sequence[int] = ()) -> Floats
     if not demand.any():
         raise BadValue("nobody demands anything at any step, so no share can be told. Give demand above 0 somewhere.")
     parts = tuple(splits) or (len(demand),)
-    if any(part < 1 for part in parts) or math.prod(parts) != len(demand):
+    if any(part < 1 for part in parts):
+        raise BadValue(f"splits {','.join(map(str, parts))} hold {min(parts)}, and nothing is split into fewer than 1. Give whole numbers from 1 up.")
+    if math.prod(parts) != len(demand):
         raise BadValue(f"splits {'×'.join(map(str, parts))} make {math.prod(parts)} steps, and there are {len(demand)}. Give whole numbers whose product fits.")
     scaled = demand / demand.max()
     share = np.ones(1)

@@ -20,6 +20,7 @@ from thrifty.lenses.carbon.attribution.games.capacity import checked_demand
 Floats = npt.NDArray[np.float64]
 FEWEST = 10
 """Blocks below which the expansion of Student's t is not to be trusted."""
+MOST = 1_000_000
 _CELLS = 4_000_000  # of one table of orders by steps: 32 MB
 
 
@@ -38,6 +39,10 @@ def sampled_shapley(demand_TN: npt.ArrayLike, *, blocks: int = 64, seed: int = 0
     demand = checked_demand(demand_TN)
     if blocks < FEWEST:
         raise BadValue(f"{blocks} blocks of orders are too few for an error bar. Draw {FEWEST} or more.")
+    if blocks > MOST:
+        raise BadValue(f"{blocks} blocks of orders are above {MOST}. Draw fewer: the error falls with the root of their number.")
+    if seed < 0:
+        raise BadValue(f"seed={seed} is below 0. Choose a whole number from 0 up.")
     if not 0 < level < 1:
         raise BadValue(f"a level of {level} is not between 0 and 1. Give e.g. 0.95.")
     active = np.flatnonzero(demand.max(axis=0) > 0)

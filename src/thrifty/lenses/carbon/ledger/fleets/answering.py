@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from thrifty.cost.carbon.series.stamps import YEARS
 from thrifty.errors import BadFile, BadValue
 from thrifty.files import writing
 from thrifty.footprint import Interval
@@ -40,6 +41,8 @@ def answered(
         if start or end or boundary:
             raise BadValue(f"'{path}' is a ledger, whose period and grids are fixed. Leave --from, --to and --boundary out.")
         rows = read_ledger(path)
+        if not len(rows):
+            raise BadFile(f"'{path}' is a ledger without rows, so there is nothing to account for. Name one with rows.")
         found = Account(name=path.stem, kind=ledger, period=_period(rows), ledger=rows)
     else:
         booked = book(read_fleet(path), _moment(start, "from"), _moment(end, "to"), boundary=boundary)
@@ -112,6 +115,8 @@ def _moment(text: str, option: str) -> datetime | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise BadValue(f"{option}='{text}' is no time. Write an instant such as 2020-07-01T00:00-07:00.") from None
+    if not YEARS[0] <= moment.year <= YEARS[1]:
+        raise BadValue(f"{option}='{text}' lies outside the years {YEARS[0]} to {YEARS[1]}. Mend it.")
     if moment.tzinfo is None:
         raise BadValue(f"{option}='{text}' names no time zone. Write an instant such as 2020-07-01T00:00-07:00.")
     return moment

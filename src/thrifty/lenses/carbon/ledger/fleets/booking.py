@@ -23,6 +23,8 @@ from thrifty.lenses.carbon.ledger.table import Ledger, conserved
 
 Floats = npt.NDArray[np.float64]
 HOUR_S = 3600.0
+MOST_HOURS = 1_000_000
+"""More than a century."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,6 +51,8 @@ def book(fleet: Fleet, start: datetime | None = None, end: datetime | None = Non
     hours = (last - first).total_seconds() / HOUR_S
     if hours < 1 or hours != int(hours) or first.astimezone(UTC).minute or first.second:
         raise BadValue(f"the period from {first} to {last} is not one or more whole hours. Give bounds on the hour, the end after the start.")
+    if hours > MOST_HOURS:
+        raise BadValue(f"the period from {first} to {last} has {hours:,.0f} hours, more than {MOST_HOURS:,}. Give a shorter one.")
     hour_T = np.datetime64(first.astimezone(UTC).replace(tzinfo=None), "h") + np.arange(int(hours))
     pieces: list[Ledger] = []
     making_g, energy_kwh = {}, {}

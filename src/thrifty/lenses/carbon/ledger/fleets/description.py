@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from thrifty.cost.carbon.embodied.parts.kinds import MOST_G_PER_KWH
+from thrifty.cost.carbon.operational.accounts import MOST_PUE
 from thrifty.cost.carbon.series import Series
 from thrifty.errors import BadValue
 from thrifty.lenses.carbon.attribution import Demand
 from thrifty.lenses.carbon.ledger.depreciation import DEPRECIATIONS
 
+MOST: Final = 1e24
+"""Of grams, watts and grams a second: what is above is a slip."""
 RULES: Final = ("reserved", "demand", "peak", "shapley", "sampled", "temporal")
 """By what making is divided among tenants; all but the first need a demand file."""
 
@@ -67,10 +71,16 @@ class Asset:
                             ("market", self.market_g_per_kwh), ("power", self.power_w), ("idle", self.idle_w), ("busy", self.busy_w)):  # fmt: skip
             if value is not None and not (math.isfinite(value) and value >= 0):
                 raise BadValue(f"{said}: {what} is {value}. Give a finite amount of at least 0; offsets never subtract.")
+            if value is not None and value > MOST:
+                raise BadValue(f"{said}: {what} is {value:g}, more than there is on Earth. Mend it.")
+        if self.market_g_per_kwh is not None and self.market_g_per_kwh > MOST_G_PER_KWH:
+            raise BadValue(f"{said}: market is {self.market_g_per_kwh:g} gCO2e/kWh; no fuel emits so much. Check grams against kilograms.")
         if self.life_s is not None and not (math.isfinite(self.life_s) and self.life_s > 0):
             raise BadValue(f"{said} has a life of {self.life_s} s. Give one above 0, e.g. life = '5 yr'.")
         if self.pue is not None and not (math.isfinite(self.pue) and self.pue >= 1):
             raise BadValue(f"{said}: pue={self.pue} is below 1. A building draws at least what its machines draw.")
+        if self.pue is not None and self.pue > MOST_PUE:
+            raise BadValue(f"{said}: pue={self.pue:g} is above {MOST_PUE:g}. Give a ratio such as 1.18, not per cent.")
         if self.load is not None and self.power_w is not None:
             raise BadValue(f"{said} has both a load and a power. Give one of them.")
         if self.busy_w is not None and (self.idle_w is None or self.load is not None or self.power_w is not None or self.busy_w < self.idle_w):

@@ -14,19 +14,20 @@ market ("0 gCO2e/kWh"), line ("overhead"), demand and used (files of hours by te
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from thrifty.cost.carbon.series import Series, read_series
+from thrifty.cost.carbon.series.stamps import YEARS
 from thrifty.errors import BadFile, BadValue
+from thrifty.files import strict_json, strict_toml
 from thrifty.lenses.carbon.attribution import read_demand
 from thrifty.lenses.carbon.ledger.fleets.description import Asset, Fleet, Tenant
 from thrifty.quantities import parse
 
+MOST_COUNT: Final = 10**12
 _FLEET: Final = ("name", "site", "start", "end", "depreciation", "rule")
 _QUANTITIES: Final = {
     "embodied": ("embodied_g", "carbon"), "transport": ("transport_g", "carbon"), "end_of_life": ("end_of_life_g", "carbon"), "life": ("life_s", "time"),
@@ -40,11 +41,11 @@ def read_fleet(path: str | Path) -> Fleet:
     """Read a fleet; files that it names lie beside it. Raises BadFile for what is no such file, BadValue for what no fleet has."""
     file = Path(path)
     try:
-        text = file.read_text(encoding="utf-8")
-        tree = json.loads(text) if file.suffix.lower() == ".json" else tomllib.loads(text)
+        text = file.read_text(encoding="utf-8-sig")
+        tree = strict_json(text) if file.suffix.lower() == ".json" else strict_toml(text)
     except OSError as error:
         raise BadFile(f"cannot read '{path}': {(error.strerror or str(error)).lower()}. Name the description of a fleet, .toml or .json.") from error
-    except (UnicodeDecodeError, json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+    except (UnicodeDecodeError, BadFile) as error:
         raise BadFile(f"'{path}' is no description of a fleet: {error}. Mend it.") from error
     if not isinstance(tree, dict) or set(tree) - {"fleet", "asset"} or not isinstance(tree.get("asset"), list):
         raise BadFile(f"'{path}' is no description of a fleet. It needs [[asset]] entries, and may have [fleet].")
@@ -62,8 +63,11 @@ def _asset(entry: Mapping[str, Any], file: Path, head: Mapping[str, Any]) -> Ass
         raise BadValue(f"an asset of '{file}' has no name. Name each.")
     said, known = f"asset '{name}'", dict(entry)
     count = known.get("count", 1)
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise BadValue(f"{said} has count {count!r}. Give a whole number from 1 up.")
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST_COUNT:
+        raise BadValue(f"{said} has count {count!r}. Give a whole number from 1 to {MOST_COUNT}.")
+    tenants = known.get("tenants", [])
+    if not isinstance(tenants, list):
+        raise BadValue(f"{said} has tenants {tenants!r}. Write a list: tenants = [{{ name = \"web\", reserved = {{ cores = 4 }} }}].")
     site = known.get("site", head.get("site"))
     if not isinstance(site, str):
         raise BadValue(f"{said} stands nowhere. Give a site, e.g. site = 'us-california', to it or to the fleet.")
@@ -81,7 +85,7 @@ def _asset(entry: Mapping[str, Any], file: Path, head: Mapping[str, Any]) -> Ass
         name=name, count=count, device=str(known.get("device", "")), part=str(known.get("part", "")), bought=_moment(known.get("bought"), f"{said}, bought"),
         site=site, pue=pue, load=_load(known.get("load"), file), line=str(known.get("line", "used")),
         capacity=_amounts(known.get("capacity", {}), f"{said}, capacity"), demand=demand,
-        tenants=tuple(_tenant(each, said) for each in known.get("tenants", ())), **numbers,
+        tenants=tuple(_tenant(each, said) for each in tenants), **numbers,
     )  # fmt: skip
 
 
@@ -127,6 +131,8 @@ def _moment(value: Any, where: str) -> datetime | None:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     except ValueError:
         raise BadValue(f"{where}='{value}' is no time. Write an instant such as 2020-07-01T00:00-07:00.") from None
+    if not YEARS[0] <= moment.year <= YEARS[1]:
+        raise BadValue(f"{where}='{value}' lies outside the years {YEARS[0]} to {YEARS[1]}. Mend it.")
     if moment.tzinfo is None:
         raise BadValue(f"{where}='{value}' names no time zone. Write an instant such as 2020-07-01T00:00-07:00.")
     return moment
