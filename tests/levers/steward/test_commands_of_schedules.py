@@ -72,11 +72,35 @@ def test_policy_of_measures_and_the_list(capsys: pytest.CaptureFixture[str], tmp
     assert "eu-ets" in capsys.readouterr().out
 
 
+def test_a_flat_price_moves_nothing_without_a_price_on_carbon(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["policy", "--site", "us-california", "--job", "name=n,power=20MW,duration=4h,release=2020-01-06T00:00,slack=20h"]
+    found = answer(capsys, *asked, "--carbon-price", "50")
+    assert found["before"]["carbon_gco2e"]["mid"] == pytest.approx(36.3207e6, rel=1e-4)  # type: ignore[index]  # as if run at its release
+    assert found["after"]["carbon_gco2e"]["mid"] == pytest.approx(24.0943e6, rel=1e-4)  # type: ignore[index]
+    none = answer(capsys, *asked, "--carbon-price", "0")
+    assert none["before"]["carbon_gco2e"] == none["after"]["carbon_gco2e"]  # type: ignore[index]
+
+
+def test_holes_of_an_own_mix_are_filled_as_asked(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    mix = tmp_path / "gap.csv"
+    mix.write_text("time,gCO2e/kWh\n" + "".join(f"2020-01-06T{h:02d}:00Z,{300 + h}\n" for h in range(24) if h != 7))
+    asked = ["schedule", "--mix", str(mix), "--job", "name=n,power=1kW,duration=2h,release=2020-01-06T00:00,slack=6h"]
+    assert answer(capsys, *asked, "--fill", "linear")["after"]["carbon_gco2e"]["mid"] == pytest.approx(601)  # type: ignore[index]
+    assert main(["steward", *asked]) == 2
+    assert "1 step is missing" in capsys.readouterr().err
+
+
+def test_caps_take_a_usual_power_at_rest_where_the_sheet_has_none(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("scipy")
+    found = answer(capsys, "caps", "--from", "2020-07-06", "--to", "2020-07-07")
+    assert any("idle power unknown" in note for note in found["notes"])  # type: ignore[union-attr]
+
+
 def test_caps_in_and_caps_out(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     pytest.importorskip("scipy")
     base = ["caps", "--device", "h100-sxm5", "--idle-w", "70", "--from", "2020-07-06", "--to", "2020-07-08"]
     given = answer(capsys, *base, "--event", "2020-07-07T17:00/2020-07-07T21:00=20%", "--demand", "0.7")
-    assert given["certificate"] is None
+    assert given["certificate"]["bound"] <= given["certificate"]["value"] == pytest.approx(given["after"]["carbon_gco2e"]["mid"])  # type: ignore[index]
     assert given["plan"]["late_share"] > 0  # type: ignore[index,operator]
     best = answer(capsys, *base, "--latency", "2 h", "--out", str(tmp_path / "c.html"))
     assert best["certificate"]["gap"] < 1e-3  # type: ignore[index,operator]
@@ -92,6 +116,13 @@ def test_caps_in_and_caps_out(capsys: pytest.CaptureFixture[str], tmp_path: Path
     (["schedule", "--site", "us-california", "--job", JOB, "--cap", "1 kW"], "job 'night#1' draws 2 kW, above the cap of 1 kW at us-california"),
     (["schedule", "--site", "us-california", "--job", JOB, "--boundary", "all"], "boundary='all' is unknown"),
     (["schedule", "--site", "us-california", "--job", JOB.replace("2020", "2021")], "job 'night#1' may run from"),
+    (["schedule", "--site", "us-california", "--job", JOB, "--seed", "-1", "--forecast-error", "0.1"], "seed=-1 is below 0"),
+    (["schedule", "--site", "us-california", "--job", JOB, "--time-limit", "nan"], "time limit nan s is not above 0"),
+    (["schedule", "--site", "us-california", "--job", JOB, "--coverage", "2"], "coverage=2 cannot be"),
+    (["policy", "--site", "us-california", "--job", JOB, "--carbon-price", "-1"], "a carbon price of -1 USD/t cannot be"),
+    (["policy", "--site", "us-california", "--job", JOB, "--cap-t", "-1"], "a cap of -1 t cannot be"),
+    (["caps", "--idle-w", "-1"], "idles at -1 W"),
+    (["caps", "--latency", "-1"], "latency '-1' is below 0"),
     (["policy", "--site", "us-california", "--job", JOB, "--scenario", "mars"], "No carbon price scenario named 'mars'"),
     (["policy", "--site", "us-california", "--job", JOB, "--carbon-price", "-3"], "a carbon price of -3 USD/t cannot be"),
     (["policy", "--job", JOB, "--site", "eia-cal", "--carbon-price", "3"], "place 'eia-cal' states no price of electricity"),

@@ -69,7 +69,10 @@ def test_page_is_one_file(tmp_path: Path) -> None:
         (["--devices", "0"], "devices=0 is no whole number"),
         (["--failures", "x"], "failures=x is no Weibull law"),
         (["--objective", "speed"], "objective='speed' is none of"),
-        (["--intensity", "-3"], "intensity=-3.0 gCO2e/kWh is below 0"),
+        (["--intensity", "-3"], "intensity '-3' is below 0"),
+        (["--intensity", "nan"], "intensity 'nan' is not finite"),
+        (["--intensity", "3 kg"], "intensity '3 kg': unit 'kg' has the wrong dimension"),
+        (["--years", "2000"], "years=2000 is above 100"),
         (["--workload", "gpt2"], "both state the ratio"),
     ],
 )

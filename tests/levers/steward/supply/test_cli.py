@@ -58,10 +58,22 @@ def test_a_grid_of_direct_emissions_is_said_to_be_favoured() -> None:
     assert any("the grid is favoured" in note for note in said["notes"])
 
 
+@pytest.mark.parametrize(("day", "hours"), [("2020-03-08", 23), ("2020-11-01", 25), ("2020-05-03", 24)])
+def test_a_day_has_the_hours_that_its_clocks_give_it(day: str, hours: int) -> None:
+    words = [*USUAL, "--from", day, "--to", day[:-1] + str(int(day[-1]) + 1), "--target", "0", "--battery-max", "0", "--json"]
+    said = json.loads(CliRunner().invoke(app, words, catch_exceptions=False).stdout)
+    assert said["before"]["energy_j"] == pytest.approx(20e6 * 3600 * hours)
+    assert said["command"].count("--target 0") == 1
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["--target", "1.5"], "target=1.5 is not from 0 to 1"),
+        (["--price", "-1"], "price_usd_per_mwh=-1.0 is below 0 or not finite"),
+        (["--solar-max", "nan"], "solar_max=nan is not finite"),
+        (["--from", "2020-03-08T02:30", "--to", "2020-03-09"], "does not exist in America/Los_Angeles, clocks skip it"),
+        (["--from", "2020-11-01T01:30", "--to", "2020-11-03"], "comes twice in America/Los_Angeles"),
         (["--power", "0MW"], "power '0MW' is not above 0"),
         (["--power", "-3MW"], "is not above 0"),
         (["--power", "20"], ""),

@@ -58,7 +58,7 @@ def asked_problem(
     places = list(own)
     places += [place_of(name, mix=mix, prices=prices, **kinds) for name in names if name not in {place.name for place in own}]
     if mix is not None and not names:
-        places.append(place_of(mix.stem, mix=mix, prices=prices))
+        places.append(place_of(mix.stem, mix=mix, prices=prices, **kinds))
     if site:
         places.sort(key=lambda place: place.name != site)
     if cap:
@@ -145,6 +145,6 @@ def asked_response(
     )  # fmt: skip
     response = respond(
         chip, work, grams, step_h=step_h, cap_w_T=watts, usd_T=usd(place, begin, close, step_s), allowed=int(waits_h / step_h + 1e-9), throughput=throughput,
-        command=command, notes=place.notes, sources=(place.intensity.source,) if place.intensity.source else (),
+        command=command, notes=(*chip.notes, *place.notes), sources=(place.intensity.source,) if place.intensity.source else (),
     )  # fmt: skip
     return response, begin.astimezone(zone)

@@ -24,8 +24,8 @@ def caps(
     ] = None,
     latency: Annotated[str, typer.Option("--latency", metavar="TIME", help="How long work may wait: 2 h (a number is in hours).")] = "0",
     throughput: Annotated[float, typer.Option("--throughput", metavar="SHARE", help="Share of the work that must be done, without caps given.")] = 1.0,
-    idle_w: Annotated[float, typer.Option("--idle-w", show_default=False, metavar="W", help="Power at rest, where the sheet has none.")] = -1.0,
-    exponent: Annotated[float, typer.Option("--exponent", show_default=False, metavar="X", help="Speed as power to the X. [default: 1/3]")] = -1.0,
+    idle_w: Annotated[float | None, typer.Option("--idle-w", show_default=False, metavar="W", help="At rest. [default: the sheet's, or a usual share]")] = None,
+    exponent: Annotated[float | None, typer.Option("--exponent", show_default=False, metavar="X", help="Speed as power to the X. [default: 1/3]")] = None,
     boundary: options.BoundaryName = "", fill: options.FillName = "", out: options.Out = None, as_json: options.Json = False,
 ) -> None:  # fmt: skip
     """Power caps: what given ones save and keep waiting, or the best ones while work waits no longer than it may."""
@@ -35,7 +35,7 @@ def caps(
 
     found, begin = asked_response(
         device=device, devices=devices, site=site, mix=mix, start=start, end=end, demand=demand, trace=trace, events=event or [], latency=latency,
-        throughput=throughput, idle_w=None if idle_w == -1.0 else idle_w, exponent=None if exponent == -1.0 else exponent, boundary=boundary, fill=fill,
+        throughput=throughput, idle_w=idle_w, exponent=exponent, boundary=boundary, fill=fill,
     )  # fmt: skip
     if out is not None:
         write_html(caps_page(found, begin), out)

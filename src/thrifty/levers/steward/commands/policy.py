@@ -15,12 +15,12 @@ def policy(
     jobs: options.JobFile = None, job: options.JobText = None, site: options.SiteName = "", sites: options.SiteNames = "", mix: options.Mix = None,
     prices: options.Prices = None, cap: options.Cap = "", step: options.Step = "", start: options.From = "", end: options.To = "",
     scenario: Annotated[str, typer.Option("--scenario", metavar="NAME", help="A dated price of the pack: eu-ets, us-scc.")] = "",
-    carbon_price: Annotated[float, typer.Option("--carbon-price", show_default=False, metavar="USD", help="A price of your own, USD a tonne.")] = -1.0,
-    cap_t: Annotated[float, typer.Option("--cap-t", show_default=False, metavar="T", help="At most so many tonnes of CO2e.")] = -1.0,
+    carbon_price: Annotated[float | None, typer.Option("--carbon-price", show_default=False, metavar="USD", help="A price of your own, USD a tonne.")] = None,
+    cap_t: Annotated[float | None, typer.Option("--cap-t", show_default=False, metavar="T", help="At most so many tonnes of CO2e.")] = None,
     scope3: Annotated[bool, typer.Option("--scope3", help="Bill the making of machines too (it moves nothing: it is sunk).")] = False,
-    elasticity: Annotated[float, typer.Option(show_default=False, metavar="E", help="Demand grows as unit cost falls: ratio to the power of -E.")] = -1.0,
+    elasticity: Annotated[float | None, typer.Option(show_default=False, metavar="E", help="Demand grows as unit cost falls: ratio to the -E.")] = None,
     measures: Annotated[Path | None, typer.Option("--measures", metavar="FILE", help="Measures instead of jobs: name, cost_usd, abates_t, group.")] = None,
-    baseline_t: Annotated[float, typer.Option("--baseline-t", show_default=False, metavar="T", help="--measures: tonnes without any.")] = -1.0,
+    baseline_t: Annotated[float | None, typer.Option("--baseline-t", show_default=False, metavar="T", help="--measures: tonnes without any.")] = None,
     listed: Annotated[bool, typer.Option("--list", help="List the scenarios.")] = False, boundary: options.BoundaryName = "", fill: options.FillName = "",
     time_limit: options.Seconds = 20.0, out: options.Out = None, as_json: options.Json = False,
 ) -> None:  # fmt: skip
@@ -38,13 +38,11 @@ def policy(
         else:
             print_parts(price_lines(known))
         return
-    if scenario and carbon_price >= 0:
+    if scenario and carbon_price is not None:
         raise BadValue("--scenario and --carbon-price both state a price. Give one of them.")
-    if carbon_price != carbon_price or (carbon_price < 0 and carbon_price != -1.0):
-        raise BadValue(f"a carbon price of {carbon_price:g} USD/t cannot be. Give a finite number of at least 0.")
-    said = {"scenario": scenario, "carbon_price": carbon_price if carbon_price > 0 else 0, "cap_t": max(cap_t, 0), "scope3": scope3}
+    said = {"scenario": scenario, "carbon_price": carbon_price, "cap_t": cap_t, "scope3": scope3}
     if measures is not None:
-        if baseline_t <= 0 or cap_t < 0:
+        if baseline_t is None or cap_t is None:
             raise BadValue("--measures needs --baseline-t (tonnes without any) and --cap-t (tonnes allowed). Give both.")
         command = repeat_of("policy", measures=measures, baseline_t=baseline_t, cap_t=cap_t)
         abated = decide_measures(read_measures(measures), baseline_t, cap_t, command=command)
@@ -53,13 +51,13 @@ def policy(
         problem = asked_problem(
             jobs=jobs, texts=job or [], site=site, sites=sites, mix=mix, prices=prices, cap=cap, step=step, start=start, end=end, boundary=boundary, fill=fill
         )
-        price = price_of(scenario) if scenario else given_price(max(carbon_price, 0.0))
+        price = price_of(scenario) if scenario else given_price(carbon_price or 0.0)
         command = repeat_of(
             "policy", jobs=jobs, job=job, site=site, sites=sites, mix=mix, prices=prices, cap=cap, step=step, **{"from": start, "to": end}, **said,
-            elasticity=max(elasticity, 0), boundary=boundary, fill=fill,
+            elasticity=elasticity, boundary=boundary, fill=fill,
         )  # fmt: skip
         found = police(
-            problem, price, most_t=None if cap_t == -1.0 else cap_t, scope3=scope3, elasticity=None if elasticity == -1.0 else elasticity, seconds=time_limit,
+            problem, price, most_t=cap_t, scope3=scope3, elasticity=elasticity, seconds=time_limit,
             command=command,
         )  # fmt: skip
         made, content = policy_page(found), found.decision.to_dict()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,7 +21,7 @@ def refresh(
     format: Annotated[str, typer.Option("--format", metavar="FORMAT", help="Number format of that workload, or of the peaks.")] = "bf16",
     devices: Annotated[int, typer.Option("--devices", metavar="N", help="How many old machines.")] = 1,
     utilisation: Annotated[float, typer.Option("--utilisation", metavar="SHARE", help="Share of full load, 0 to 1.")] = 0.6,
-    intensity: Annotated[float, typer.Option("--intensity", metavar="G", show_default=False, help="gCO2e/kWh instead of the site's.")] = math.nan,
+    intensity: Annotated[str, typer.Option("--intensity", metavar="G", help="Instead of the site's: 100 (a number is in gCO2e/kWh).")] = "",
     objective: Annotated[str, typer.Option("--objective", help="carbon or cost.")] = "carbon",
     gain: Annotated[float, typer.Option("--gain", metavar="SHARE", help="How much less energy a unit of work takes on each later year's machines.")] = 0.0,
     gains: Annotated[str, typer.Option("--gains", help="compound or linear.")] = "compound",
@@ -45,6 +44,7 @@ def refresh(
     from thrifty.levers.steward.refresh.fleets import Future
     from thrifty.levers.steward.refresh.ratios import WorkRatio, given_ratio, peak_ratio, workload_ratio
     from thrifty.printing import print_json, print_parts
+    from thrifty.quantities import stated
     from thrifty.report import to_terminal, write_html
     from thrifty.version import __version__
 
@@ -53,19 +53,20 @@ def refresh(
     if gains not in ("compound", "linear"):
         raise BadValue(f"gains='{gains}' is none of compound, linear. Choose one of them.")
     standing, sold, place = load(old), load(new), load_site(site)
-    if not math.isnan(intensity):
-        if not 0 <= intensity < math.inf:
-            raise BadValue(f"intensity={intensity} gCO2e/kWh is below 0 or not finite. Give 0 or more.")
-        place = replace(place, intensity_gco2e_per_kwh=intensity, notes=("intensity as given on the command line",))
+    if intensity:
+        grams = stated("intensity", intensity, "carbon_per_energy", plain="gCO2e/kWh")
+        if grams < 0:
+            raise BadValue(f"intensity '{intensity}' is below 0. Give 0 or more.")
+        place = replace(place, intensity_gco2e_per_kwh=grams, notes=("intensity as given on the command line",))
     future = Future(
         years=years, gain=gain, gains=gains, growth=growth, grid_decline=grid_decline, failures=_weibull(failures), age_years=age,  # type: ignore[arg-type]
         carbon_usd_per_t=carbon_price, carbon_rise=carbon_rise,
     )  # fmt: skip
-    stated = given_ratio(ratio)
-    if stated is not None:
+    fixed = given_ratio(ratio)
+    if fixed is not None:
         if workload:
             raise BadValue(f"ratio={ratio} and workload={workload} both state the ratio. Give one of them.")
-        work = WorkRatio(low=stated, mid=stated, high=stated, ground="given")
+        work = WorkRatio(low=fixed, mid=fixed, high=fixed, ground="given")
     elif workload:
         from thrifty.workload import load as load_workload
 
@@ -74,7 +75,7 @@ def refresh(
         work = peak_ratio(standing, sold, format)
     given: dict[str, Any] = {
         "site": site, "years": years, "ratio": ratio, "workload": workload, "format": format if format != "bf16" else "", "devices": devices,
-        "utilisation": utilisation, "intensity": "" if math.isnan(intensity) else intensity, "objective": objective, "gain": gain,
+        "utilisation": utilisation, "intensity": intensity, "objective": objective, "gain": gain,
         "gains": gains if gains != "compound" else "", "growth": growth, "grid-decline": grid_decline, "failures": failures, "age": age,
         "carbon-price": carbon_price, "carbon-rise": carbon_rise, "longest": longest,
     }  # fmt: skip

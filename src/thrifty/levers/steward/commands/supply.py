@@ -9,8 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-NAN = math.nan
-
 
 def supply(
     site: Annotated[str, typer.Option("--site", metavar="NAME", help="The grid: a site, or a region with hours (eia-cal, eia-ne, eia-nw).")] = "us-california",
@@ -23,15 +21,15 @@ def supply(
     weather: Annotated[str, typer.Option("--weather", metavar="PLACE", help="A typical year: greensboro, sand-point, miami. [default: the region's own]")] = "",
     flexible: Annotated[float, typer.Option("--flexible", metavar="SHARE", help="Share of each hour's load that may move within its day.")] = 0.0,
     pue: Annotated[float, typer.Option("--pue", help="Power of the building over that of the load. 1: the load is the building's.")] = 1.0,
-    solar_max: Annotated[float, typer.Option("--solar-max", metavar="MW", show_default=False, help="[default: 40 times the mean load]")] = NAN,
-    wind_max: Annotated[float, typer.Option("--wind-max", metavar="MW", show_default=False, help="[default: 40 times the mean load]")] = NAN,
-    battery_max: Annotated[float, typer.Option("--battery-max", metavar="MWH", show_default=False, help="[default: 100 hours of the mean load]")] = NAN,
-    extra_max: Annotated[float, typer.Option("--extra-max", metavar="MW", show_default=False, help="Machines for moved load. [default: the peak]")] = NAN,
+    solar_max: Annotated[float | None, typer.Option("--solar-max", metavar="MW", show_default=False, help="[default: 40 times the mean load]")] = None,
+    wind_max: Annotated[float | None, typer.Option("--wind-max", metavar="MW", show_default=False, help="[default: 40 times the mean load]")] = None,
+    battery_max: Annotated[float | None, typer.Option("--battery-max", metavar="MWH", show_default=False, help="[default: 100 hours of the mean load]")] = None,
+    extra_max: Annotated[float | None, typer.Option("--extra-max", metavar="MW", show_default=False, help="For moved load. [default: the peak]")] = None,
     depth: Annotated[str, typer.Option("--depth", metavar="SHARE", help="Share of the battery that cycles take: 1, 0.8, 0.6. [default: the best]")] = "",
     points: Annotated[int, typer.Option("--grid", metavar="N", show_default=False, help="Also replay a grid of N supplies and keep its front.")] = 0,
     folder: Annotated[Path | None, typer.Option("--folder", metavar="DIR", help="--grid: keep parts here, so that a stopped search goes on.")] = None,
-    price: Annotated[float, typer.Option("--price", metavar="USD/MWh", show_default=False, help="Of grid electricity. [default: the site's]")] = NAN,
-    server_w: Annotated[float, typer.Option("--server-watts", metavar="W", show_default=False, help="Of one server. [default: the pack's]")] = NAN,
+    price: Annotated[float | None, typer.Option("--price", metavar="USD/MWh", show_default=False, help="Of grid electricity. [default: the site's]")] = None,
+    server_w: Annotated[float | None, typer.Option("--server-watts", metavar="W", show_default=False, help="Of one server. [default: the pack's]")] = None,
     chemistry: Annotated[str, typer.Option("--chemistry", help="li-ion or li-ion-slow.")] = "li-ion",
     start: Annotated[str, typer.Option("--from", metavar="TIME", help="First moment, in the place's time. [default: the year of the hours]")] = "",
     end: Annotated[str, typer.Option("--to", metavar="TIME", help="End.")] = "",
@@ -55,10 +53,16 @@ def supply(
         raise BadValue("a folder keeps the parts of a grid search, and none is asked for. Add --grid N, or leave --folder out.")
     if points < 0:
         raise BadValue(f"grid={points} is below 0. Give how many supplies to try, e.g. 100000.")
+    numbers = {
+        "solar_max": solar_max, "wind_max": wind_max, "battery_max": battery_max, "extra_max": extra_max, "price": price, "server_w": server_w,
+    }  # fmt: skip
+    for key, value in numbers.items():
+        if value is not None and not math.isfinite(value):
+            raise BadValue(f"{key}={value} is not finite. Give a number, or leave it out.")
     given: dict[str, Any] = {
         "site": site, "mix": mix, "power_mw": above_zero("power", power, "power", "MW") / 1e6 if power else 0.0, "load": load, "target": target, "kind": kind,
-        "objective": objective, "weather": weather, "flexible": flexible, "pue": pue, "solar_max": solar_max, "wind_max": wind_max,
-        "battery_max": battery_max, "extra_max": extra_max, "depth": depth, "price": price, "server_w": server_w, "chemistry": chemistry, "from": start,
+        "objective": objective, "weather": weather, "flexible": flexible, "pue": pue,
+        **{key: math.nan if value is None else value for key, value in numbers.items()}, "depth": depth, "chemistry": chemistry, "from": start,
         "to": end, "boundary": boundary, "fill": fill,
     }  # fmt: skip
     question = asked_question(**given)

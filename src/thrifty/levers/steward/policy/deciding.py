@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from thrifty.footprint import Footprint, Interval
 from thrifty.levers.contract import Change
 from thrifty.levers.steward.decision import Certificate, Decision
 from thrifty.levers.steward.policy.measures import Measure, Taken, abate, abatement_curve
-from thrifty.levers.steward.policy.paying import Paid, Step, pay, plans_by_price
+from thrifty.levers.steward.policy.paying import Paid, Step, pay, plans_by_price, unmoved
 from thrifty.levers.steward.policy.prices import CarbonPrice
 from thrifty.levers.steward.policy.rebound import Rebound, rebound
 from thrifty.levers.steward.schedule import Problem
@@ -51,8 +52,10 @@ def police(
     """Plans of least cost without and with a policy. Both bills are at the policy's price: before is the plan of those who don't look at it."""
     if most_t is not None and not most_t > 0:
         raise BadValue(f"a cap of {most_t:g} t cannot be. Give a number of tonnes above 0.")
-    before = pay(problem, 0.0, seconds=seconds)
-    after = pay(problem, price.usd_per_t, most_g=None if most_t is None else most_t * 1e6, seconds=seconds)
+    before = unmoved(problem, pay(problem, 0.0, seconds=seconds))
+    most_g = None if most_t is None else most_t * 1e6
+    after = pay(problem, price.usd_per_t, most_g=most_g, seconds=seconds)
+    after = unmoved(problem, after, math.inf if most_g is None else most_g)
     steps = plans_by_price(problem, seconds=min(5.0, seconds))
     bills = [_bill(problem, each, price, scope3) for each in (before, after)]
     sides = [_footprint(problem, each, bill["total_usd"]) for each, bill in zip((before, after), bills, strict=True)]

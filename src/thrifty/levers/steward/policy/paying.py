@@ -7,7 +7,8 @@ Making machines that exist is sunk and moves no job; with `scope3` the bill name
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -15,9 +16,10 @@ import numpy.typing as npt
 
 from thrifty.errors import BadValue
 from thrifty.levers.steward.schedule import Plan, Problem
-from thrifty.levers.steward.schedule.coupled.packing import cost_of, plan_under_caps
+from thrifty.levers.steward.schedule.coupled.inserting import at_release_under_caps
+from thrifty.levers.steward.schedule.coupled.packing import check_seconds, cost_of, plan_under_caps
 from thrifty.levers.steward.schedule.coupled.solving import Budget
-from thrifty.levers.steward.schedule.temporal.alone import plan_alone
+from thrifty.levers.steward.schedule.temporal.alone import at_release, plan_alone
 
 Floats = npt.NDArray[np.float64]
 MOST_CHANGES: Final = 64
@@ -49,6 +51,7 @@ def check_prices(problem: Problem) -> None:
 def pay(problem: Problem, usd_per_t: float, *, most_g: float | None = None, seconds: float = 20.0) -> Paid:
     """The plan of least cost at a carbon price, emitting at most `most_g` where given. Raises BadValue where nothing emits so little."""
     check_prices(problem)
+    check_seconds(seconds)
     per_g = usd_per_t / 1e6
     rate, moved, none = problem.usd_PT + per_g * problem.grams_PT, per_g * problem.moved_JP, np.zeros(len(problem.places))
     if most_g is None and not np.isfinite(problem.cap_w_P).any():
@@ -69,6 +72,21 @@ def pay(problem: Problem, usd_per_t: float, *, most_g: float | None = None, seco
     )  # fmt: skip
 
 
+def unmoved(problem: Problem, paid: Paid, most_g: float = math.inf) -> Paid:
+    """The same, or running at release where that costs no more, is in time and emits at most `most_g`: without a reason to move nobody does."""
+    capped = bool(np.isfinite(problem.cap_w_P).any())
+    plan = at_release_under_caps(problem) if capped else at_release(problem)
+    if plan is None or (plan.end_J(problem) > problem.last_J * problem.step_h + 1e-9).any():
+        return paid
+    none = np.zeros(len(problem.places))
+    usd = cost_of(problem, plan, problem.usd_PT, np.zeros_like(problem.moved_JP), none)
+    grams = cost_of(problem, plan, problem.grams_PT, problem.moved_JP, none)
+    value = usd + paid.usd_per_t * grams / 1e6
+    if value > paid.value_usd + 1e-9 * abs(paid.value_usd) or grams > most_g:
+        return paid
+    return replace(paid, plan=plan, electricity_usd=usd, carbon_g=grams, value_usd=value)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """From this carbon price on, the best plan emits this much and pays this much for electricity."""
@@ -84,7 +102,7 @@ def plans_by_price(problem: Problem, *, seconds: float = 5.0) -> tuple[Step, ...
     Between two plans the price at which both cost the same is tried; if a third costs less there, it stands between them (Eisner & Severance, 1976).
     At most `MOST_CHANGES` changes are found.
     """
-    ends = [pay(problem, price, seconds=seconds) for price in (0.0, HIGHEST)]
+    ends = [unmoved(problem, pay(problem, price, seconds=seconds)) for price in (0.0, HIGHEST)]
     found: list[tuple[float, Paid]] = [(0.0, ends[0])]
 
     def between(low: Paid, high: Paid) -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ from thrifty.levers.steward.refresh.swap import HOURS_PER_YEAR
 
 Floats = npt.NDArray[np.float64]
 Gain = Literal["linear", "compound"]
+MOST_YEARS: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,8 @@ class Future:
     def __post_init__(self) -> None:
         if isinstance(self.years, bool) or self.years != int(self.years) or self.years < 1:
             raise BadValue(f"years={self.years} is no whole number from 1 up. Give how many years are planned.")
+        if self.years > MOST_YEARS:
+            raise BadValue(f"years={self.years} is above {MOST_YEARS}: nobody knows machines that far ahead. Give fewer years.")
         for name, low, high in (("gain", 0, 1), ("making_gain", -1, 1), ("grid_decline", -1, 1), ("growth", -1, 10), ("carbon_rise", -1, 10)):
             value = getattr(self, name)
             if not (math.isfinite(value) and low <= value < high and value > -1):
@@ -124,10 +127,14 @@ class Fleets:
 
     def serving(self, bought: int, until: int) -> Sums:
         """A fleet bought in year `bought` (−1: the one that stands) that serves until `until`."""
+        return self.serving_each(bought, until)[-1]
+
+    def serving_each(self, bought: int, until: int) -> list[Sums]:
+        """What a fleet comes to by the start of its first year, its second, ... and `until`."""
         f = self.future
         kind, first = (self.standing, 0) if bought < 0 else (self.sold, bought)
         vintage, making_by = (1.0, 1.0) if bought < 0 else (f.frontier(bought), (1 - f.making_gain) ** bought)
-        total = Sums()
+        by_year = [Sums()]
         for year in range(first, until):
             age = year - bought if bought >= 0 else f.age_years + year
             added = f.demand(year) * f.failing(age)
@@ -140,8 +147,8 @@ class Fleets:
             making = added * kind.making_gco2e * making_by
             price = f.carbon_usd_per_t * (1 + f.carbon_rise) ** year / 1e6
             usd = added * kind.making_usd * making_by + energy_kwh * self.price_usd_per_kwh + (running + making) * price
-            total += Sums(making_gco2e=making, running_gco2e=running, energy_j=energy_kwh * 3.6e6, cost_usd=usd)
-        return total
+            by_year.append(by_year[-1] + Sums(making_gco2e=making, running_gco2e=running, energy_j=energy_kwh * 3.6e6, cost_usd=usd))
+        return by_year
 
     def total(self, replaced: tuple[int, ...]) -> Sums:
         """Everything over the horizon, with replacements at the starts of the years `replaced` (ascending, from 0)."""
@@ -166,15 +173,15 @@ def best_replacements(fleets: Fleets, objective: Literal["carbon", "cost"] = "ca
     years = fleets.future.years
     best, following = [0.0] * (years + 1), [years] * (years + 1)
 
-    def weight(bought: int, until: int) -> float:
-        if longest_years and until - max(bought, 0) + (fleets.future.age_years if bought < 0 else 0) > longest_years:
-            return math.inf
-        sums = fleets.serving(bought, until)
-        return sums.carbon_gco2e if objective == "carbon" else sums.cost_usd
-
     def cheapest(bought: int) -> tuple[float, int]:
+        first, age = (bought, 0.0) if bought >= 0 else (0, fleets.future.age_years)
+        found: list[tuple[float, int]] = []
+        for until, sums in enumerate(fleets.serving_each(bought, years), start=first):
+            if until > bought:
+                weight = sums.carbon_gco2e if objective == "carbon" else sums.cost_usd
+                found.append((math.inf if longest_years and until - first + age > longest_years else weight + best[until], until))
         # Of equal totals the later replacement is taken: what need not be made is not made.
-        return min(((weight(bought, until) + best[until], until) for until in range(max(bought + 1, 0), years + 1)), key=lambda pair: (pair[0], -pair[1]))
+        return min(found, key=lambda pair: (pair[0], -pair[1]))
 
     for bought in range(years - 1, -1, -1):
         best[bought], following[bought] = cheapest(bought)

@@ -12,7 +12,7 @@ from thrifty.levers.contract import Change
 from thrifty.levers.steward.decision import Certificate, Decision
 from thrifty.levers.steward.schedule.asking.problem import Problem
 from thrifty.levers.steward.schedule.coupled.inserting import at_release_under_caps
-from thrifty.levers.steward.schedule.coupled.packing import cost_of, plan_under_caps
+from thrifty.levers.steward.schedule.coupled.packing import check_seconds, cost_of, plan_under_caps
 from thrifty.levers.steward.schedule.elastic.scaling import hull_groups
 from thrifty.levers.steward.schedule.plan import Plan
 from thrifty.levers.steward.schedule.temporal.alone import at_release, plan_alone
@@ -54,6 +54,7 @@ def decide(
     believed_PT : the intensities that the plan is made on (a forecast); it is priced by the problem's own
     embodied    : also count making the machines (a warning says why one should not); seconds: most for an integer program
     """
+    check_seconds(seconds)
     notes = list(problem.notes)
     hourly_P = problem.embodied_P if embodied else np.zeros(len(problem.places))
     if embodied:

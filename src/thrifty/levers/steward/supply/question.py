@@ -118,6 +118,8 @@ class Question:
             raise BadValue("the grid's carbon-free share is not known, and a 24/7 score counts it. Use a region with generation by fuel, or kind coverage.")
         if self.clean_T is not None:
             shares("clean_T", self.clean_T, len(load))
+        if self.price_usd_per_mwh < 0 or math.isinf(self.price_usd_per_mwh):
+            raise BadValue(f"price_usd_per_mwh={self.price_usd_per_mwh} is below 0 or not finite. Give USD a MWh, e.g. 80.")
         if self.objective == "cost" and not math.isfinite(self.price_usd_per_mwh):
             raise BadValue("the price of grid electricity is not known here. Choose objective carbon, or a site with a price.")
         if not self.depths or any(depth not in DEPTHS for depth in self.depths):

@@ -6,7 +6,7 @@ import functools
 import json
 import math
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from thrifty.cost.carbon.series.reading import read_mix, read_series
 from thrifty.cost.carbon.series.series import time_zone
 from thrifty.errors import BadValue
 from thrifty.hardware import load_site, site_names
+from thrifty.levers.steward.schedule.asking.deadlines import instant
 from thrifty.levers.steward.supply.question import DEPTHS, Most, Question
 
 USUAL: Final[dict[str, Any]] = {
@@ -106,7 +107,7 @@ def _depths(text: str) -> tuple[float, ...]:
 
 def _load(said: Mapping[str, Any], grid: Series, flat: bool, region: str | None) -> tuple[Series, tuple[str, ...]]:
     zone = time_zone(grid.zone)
-    start, end = (_moment(said[key], zone, f"--{key}") if said[key] else None for key in ("from", "to"))
+    start, end = (instant(said[key], zone, f"--{key}") if said[key] else None for key in ("from", "to"))
     if said["load"]:
         load, notes = read_series(Path(said["load"]), "load", fill=said["fill"] or None, zone=grid.zone)
         load = load.within(start or load.start, end or load.end)
@@ -119,24 +120,16 @@ def _load(said: Mapping[str, Any], grid: Series, flat: bool, region: str | None)
     if start is None or end is None:
         year = load_generation(region).start.astimezone(zone).year + 1 if region else grid.start.astimezone(zone).year
         if not flat:  # the calendar year of the place, where the series covers it; else all of the series
-            first, last = datetime(year, 1, 1, tzinfo=zone), datetime(year + 1, 1, 1, tzinfo=zone)
+            first, last = (datetime(each, 1, 1, tzinfo=zone).astimezone(UTC) for each in (year, year + 1))
             whole = grid.start <= first and last <= grid.end
             start, end = start or (first if whole else grid.start), end or (last if whole else grid.end)
         else:
-            start, end = start or datetime(year, 1, 1, tzinfo=zone), end or datetime(year + 1, 1, 1, tzinfo=zone)
+            start, end = start or datetime(year, 1, 1, tzinfo=zone).astimezone(UTC), end or datetime(year + 1, 1, 1, tzinfo=zone).astimezone(UTC)
     step_s = HOUR_S if flat else grid.step_s
     count = (end - start) / timedelta(seconds=step_s)
     if count < 1 or count != int(count):
         raise BadValue(f"{start} to {end} is no whole number of steps of {step_s:g} s. Give an end after the start, on a step's bound.")
     return Series(start=start, step_s=step_s, values_T=np.full(int(count), power), unit="MW", zone=grid.zone, name="load"), ()
-
-
-def _moment(text: str, zone: Any, what: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise BadValue(f"{what} '{text}' is no time. Write e.g. 2020-01-01 or 2020-01-01T00:00.") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
 def _mended(series: Series, fill: Any) -> Series:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from thrifty.errors import BadValue
 from thrifty.hardware import load
 from thrifty.levers.steward.schedule.capping import CappedDevice, best_caps, respond, serve
+from thrifty.levers.steward.schedule.capping.controlling import least_of
 
 CHIP = CappedDevice(name="chip", idle_w=100, full_w=700, exponent=1 / 3)
 SQUARE = CappedDevice(name="square", idle_w=0, full_w=1000, exponent=0.5)
@@ -92,7 +93,9 @@ def test_demand_response_says_who_waits() -> None:
     demand, caps = np.full(24, 0.8), np.full(24, 700.0)
     caps[17:21] = 250
     found = respond(CHIP, demand, np.full(24, 300.0), step_h=1.0, cap_w_T=caps, usd_T=np.full(24, 0.2), allowed=0)
-    assert found.decision.certificate is None
+    certificate = found.decision.certificate
+    assert certificate is not None
+    assert 0 < certificate.bound <= certificate.value
     assert found.before.late == 0
     assert 0 < found.after.late < 0.5
     assert found.after.waiting_T[20] == pytest.approx(4 * (0.8 - (150 / 600) ** (1 / 3)))
@@ -120,3 +123,15 @@ def test_the_pack_states_the_exponent() -> None:
     device = load("h100-sxm5")
     found = CappedDevice.of(device, idle_w=70)
     assert (found.full_w, found.exponent) == (device.tdp_w, pytest.approx(1 / 3))
+
+
+@pytest.mark.parametrize("exponent", [1.0, 0.5, 1 / 3])
+def test_property_no_caps_do_the_same_work_with_less(exponent: float) -> None:
+    rng = np.random.default_rng(3)
+    chip = CappedDevice(name="chip", idle_w=100, full_w=700, exponent=exponent)
+    grams = rng.uniform(0, 0.5, 12) * (rng.random(12) > 0.2)
+    for _ in range(200):
+        speed = rng.random(12)
+        assert least_of(chip, float(speed.sum()), grams) <= float(grams @ chip.power_w(speed)) + 1e-9
+    # Equal intensity: the even speed is best where slowing saves, and the bound meets it.
+    assert least_of(chip, 6.0, np.full(12, 0.2)) == pytest.approx(0.2 * float(chip.power_w(np.full(12, 0.5)).sum()))

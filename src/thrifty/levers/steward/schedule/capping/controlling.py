@@ -96,6 +96,33 @@ def best_caps(device: CappedDevice, demand_T: npt.ArrayLike, grams_per_w_T: Floa
     return Controlled(speed_T=best.speed_T, cap_w_T=best.cap_w_T, admitted_T=best.admitted_T, value=best.value, bound=min(bound, best.value))
 
 
+def least_of(device: CappedDevice, work: float, grams_per_w_T: Floats) -> float:
+    """Grams of one device that nothing which does `work` (slots at full speed) in these slots is below, as if all work could come at any time.
+
+    Weak duality: for any price of work, each slot's own least at that price, plus the price of all work. The price is found by halving.
+    """
+    grams = np.asarray(grams_per_w_T, dtype=np.float64)
+    span, power = device.full_w - device.idle_w, 1 / device.exponent
+
+    def at(price: float) -> tuple[float, float]:
+        if power > 1:
+            with np.errstate(divide="ignore"):
+                speed = np.minimum(1.0, (price / np.maximum(grams * span * power, 1e-300)) ** (1 / (power - 1)))
+        else:
+            speed = (grams * span < price).astype(np.float64)
+        bound = float((grams * (device.idle_w + span * speed**power) - price * speed).sum()) + price * work
+        return bound, float(speed.sum())
+
+    low, high = 0.0, 2 * float(grams.max()) * span * power
+    best = at(low)[0]
+    for _ in range(100):
+        middle = (low + high) / 2
+        bound, done = at(middle)
+        best = max(best, bound)
+        low, high = (middle, high) if done < work else (low, middle)
+    return best
+
+
 def _tangents(device: CappedDevice, at_T: Floats, span: float) -> tuple[Any, Any]:
     """slope and offset of each slot's tangent: share of span >= slope * speed + offset."""
     slope = device.slope_w(at_T) / span

@@ -12,7 +12,7 @@ from thrifty.errors import BadValue
 from thrifty.footprint import Footprint, Interval, Quality
 from thrifty.levers.contract import Change
 from thrifty.levers.steward.decision import Certificate, Decision
-from thrifty.levers.steward.schedule.capping.controlling import best_caps
+from thrifty.levers.steward.schedule.capping.controlling import best_caps, least_of
 from thrifty.levers.steward.schedule.capping.queueing import Served, check_demand, serve
 from thrifty.levers.steward.schedule.capping.throughput import CappedDevice
 
@@ -46,7 +46,6 @@ def respond(
         raise BadValue(f"demand has {len(demand)} steps and the period {len(grams)}. Give one a step.")
     per_w_T = grams * step_h / 1e3
     before = serve(device, demand, np.full(len(demand), device.full_w), allowed=allowed)
-    certificate = None
     if cap_w_T is None:
         found = best_caps(device, demand, per_w_T, allowed=allowed, throughput=throughput)
         caps, admitted = found.cap_w_T, found.admitted_T
@@ -60,6 +59,10 @@ def respond(
         if caps.shape != demand.shape:
             raise BadValue(f"{len(caps)} caps do not fit {len(demand)} steps. Give one a step.")
         after, dropped = serve(device, demand, caps, allowed=allowed), 0.0
+        value = float(after.power_w_T @ per_w_T) * device.count
+        bound = least_of(device, float(after.served_T.sum()), per_w_T) * device.count
+        by = "dual of spreading the same work over the whole period, as if all of it could come at any time"
+        certificate = Certificate(value=value, bound=max(0.0, min(bound, value)), unit="gCO2e", by=by)
     sides = [_footprint(device, each, per_w_T, usd_T, step_h, lost) for each, lost in ((before, 0.0), (after, dropped))]
     plan: dict[str, Any] = {
         "truth": "modelled", "device": device.name, "devices": device.count, "exponent": device.exponent, "step_h": step_h, "allowed_slots": allowed,

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thrifty.cost.carbon.factors import load_pack
+from thrifty.cost.energy import EnergyModel
 from thrifty.errors import BadValue
 from thrifty.hardware.device import Device
 
@@ -23,13 +24,14 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CappedDevice:
-    """idle_w: on and doing nothing; full_w: at full speed, its TDP; count: how many alike"""
+    """idle_w: on and doing nothing; full_w: at full speed, its TDP; count: how many alike; notes: what was assumed for want of a number"""
 
     name: str
     idle_w: float
     full_w: float
     exponent: float
     count: int = 1
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.full_w) and 0 <= self.idle_w < self.full_w):
@@ -41,12 +43,13 @@ class CappedDevice:
 
     @classmethod
     def of(cls, device: Device, *, count: int = 1, idle_w: float | None = None, exponent: float | None = None) -> CappedDevice:
-        """From a device of the catalogue. Raises BadValue where neither its sheet nor the caller states its power at rest."""
-        idle = idle_w if idle_w is not None else device.idle_w
-        if idle is None:
-            raise BadValue(f"the sheet of {device.name} states no power at rest. Give it: --idle-w W.")
+        """From a device of the catalogue; where neither its sheet nor the caller states its power at rest, the usual share of its kind, with a note."""
+        notes: tuple[str, ...] = ()
+        if idle_w is None:
+            model = EnergyModel.of(device)
+            idle_w, notes = model.idle_w, tuple(f"{device.name}: {note}" for note in model.notes if "idle" in note)
         known = load_pack().get("policy:powercap.exponent", "ratio") if exponent is None else exponent
-        return cls(name=device.name, idle_w=idle, full_w=device.tdp_w, exponent=known, count=count)
+        return cls(name=device.name, idle_w=idle_w, full_w=device.tdp_w, exponent=known, count=count, notes=notes)
 
     def speed(self, cap_w_T: npt.ArrayLike) -> Floats:
         """Share of full speed under caps of one device; 1 above its full power. Raises BadValue for a cap below its power at rest."""

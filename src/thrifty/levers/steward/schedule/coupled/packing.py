@@ -7,6 +7,7 @@ prices it is that program's value, as the choices of each job by itself are inte
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -31,6 +32,7 @@ def plan_under_caps(
     problem: Problem, rate_PT: Floats, moved_JP: Floats, hourly_P: Floats, *, seconds: float = 20.0, budget: Budget | None = None
 ) -> tuple[Plan, float, float, str, float]:  # fmt: skip
     """(plan, its cost, bound, how the bound was proved, shadow price of the budget). Raises BadValue where no plan is found."""
+    check_seconds(seconds)
     free_w_PT = np.broadcast_to(problem.cap_w_P[:, None], problem.grams_PT.shape)
     alone, cost = plan_alone(problem, rate_PT, moved_JP, hourly_P)
     if _fits(problem, alone, free_w_PT) and (budget is None or _spent(problem, alone, budget) <= budget.most * (1 + 1e-12)):
@@ -59,6 +61,12 @@ def plan_under_caps(
         raise BadValue("no plan under the cap was found in the time given. Raise the cap, give a longer --time-limit, or let jobs pause.")
     value, plan = min(found, key=lambda each: each[0])
     return plan, value, min(bound, value), by, relaxed.price_budget
+
+
+def check_seconds(seconds: float) -> None:
+    """Raises BadValue for a limit of time that is none."""
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise BadValue(f"time limit {seconds:g} s is not above 0. Give finite seconds above 0.")
 
 
 def lagrangian(

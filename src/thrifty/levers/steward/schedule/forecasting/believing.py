@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from thrifty.errors import BadValue
 from thrifty.levers.steward.schedule.asking.problem import Problem
-from thrifty.levers.steward.schedule.forecasting.conformal import conformal_day_ahead
+from thrifty.levers.steward.schedule.forecasting.conformal import check_coverage, conformal_day_ahead
 from thrifty.levers.steward.schedule.forecasting.noise import noisy
 
 Floats = npt.NDArray[np.float64]
@@ -25,6 +25,7 @@ def believe(problem: Problem, *, error: float = 0.0, seed: int = 0, how: str = "
         raise BadValue("--forecast and --forecast-error are two ways of not knowing. Give one of them.")
     if how not in ("", "seasonal"):
         raise BadValue(f"forecast='{how}' is unknown. Choose seasonal, or leave it out.")
+    check_coverage(coverage)
     if how:
         return _seasonal(problem, coverage)
     made = noisy(problem.grams_PT, error, seed)  # refuses an error that cannot be

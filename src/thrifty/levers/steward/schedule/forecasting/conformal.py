@@ -40,8 +40,7 @@ def conformal_day_ahead(history_DH: Floats, coverage: float) -> Conformal:
 
     Raises BadValue for a coverage outside 0 to 1, or fewer days than it needs: ceil(coverage / (1 - coverage)) in the second half.
     """
-    if not (math.isfinite(coverage) and 0 < coverage < 1):
-        raise BadValue(f"coverage={coverage:g} cannot be. Give a share between 0 and 1, e.g. 0.9.")
+    check_coverage(coverage)
     errors_DH = np.abs(np.diff(history_DH, axis=0))
     half = len(errors_DH) // 2
     needed = math.ceil(coverage / (1 - coverage) - 1e-9)
@@ -51,6 +50,12 @@ def conformal_day_ahead(history_DH: Floats, coverage: float) -> Conformal:
     scores_DH = errors_DH[half:] / scale_H
     return Conformal(coverage=coverage, scale_H=scale_H, quantile=_rank(scores_DH.ravel(), coverage), band=_rank(scores_DH.max(axis=1), coverage),
                      days=len(history_DH))  # fmt: skip
+
+
+def check_coverage(coverage: float) -> None:
+    """Raises BadValue for a coverage outside 0 to 1."""
+    if not (math.isfinite(coverage) and 0 < coverage < 1):
+        raise BadValue(f"coverage={coverage:g} cannot be. Give a share between 0 and 1, e.g. 0.9.")
 
 
 def _rank(scores: Floats, coverage: float) -> float:

@@ -40,15 +40,17 @@ def window_sums(rate_T: Floats, length: int) -> Floats:
 def best_blocks(rate_T: Floats, first_J: Ints, last_J: Ints, length_J: Ints) -> tuple[Ints, Floats]:
     """Per job the start in [first, last - length] of the window of least sum, and that sum. (J,), (J,)."""
     sums = np.concatenate(([0.0], np.cumsum(rate_T)))
+    # What prefix sums round differently is a tie: the earliest is taken, so that a flat rate moves nothing.
+    tie = 1e-14 * len(rate_T) ** 0.5 * float(np.abs(sums).max())
     start_J, sum_J = np.empty(len(first_J), dtype=np.int64), np.empty(len(first_J))
     width_J = last_J - length_J - first_J + 1
     for part in _chunks(width_J):
         offset = np.arange(int(width_J[part].max()))
         starts = np.minimum(first_J[part, None] + offset, (last_J - length_J)[part, None])  # repeats of the last start change no minimum
         total = sums[starts + length_J[part, None]] - sums[starts]
-        best = total.argmin(axis=1)
-        rows = np.arange(len(best))
-        start_J[part], sum_J[part] = starts[rows, best], total[rows, best]
+        least = total.min(axis=1)
+        best = (total <= least[:, None] + tie).argmax(axis=1)
+        start_J[part], sum_J[part] = starts[np.arange(len(best)), best], least
     return start_J, sum_J
 
 
