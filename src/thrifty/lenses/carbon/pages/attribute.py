@@ -151,8 +151,10 @@ def study_page(
 def _compared(study: Study, published: Mapping[str, tuple[float, float]]) -> Table:
     columns = (
         Column(key="method", title="Method"), Column(key="mean", title="Mean", truth="modelled", style="percent"),
-        Column(key="error", title="Standard error", truth="modelled", style="percent"), Column(key="said", title="Published", style="percent"),
-        Column(key="worst", title="Worst tenant", truth="modelled", style="percent"), Column(key="said_worst", title="Published", style="percent"),
+        Column(key="error", title="Standard error", truth="modelled", style="percent"),
+        Column(key="said", title="Published", truth="literature", style="percent"),
+        Column(key="worst", title="Worst tenant", truth="modelled", style="percent"),
+        Column(key="said_worst", title="Published", truth="literature", style="percent"),
     )  # fmt: skip
     rows: list[list[Cell]] = [
         [name, study.mean(name), study.error(name),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -217,11 +218,17 @@ def _pareto(found: Comparison) -> Chart:
     )  # fmt: skip
 
 
+def _together(names: Sequence[str]) -> str:
+    """Inputs that vary together as one name: "attained share of each" where they are one thing of several designs."""
+    kinds = {name.split(" of ")[0] for name in names}
+    return f"{kinds.pop()} of each" if len(names) > 1 and len(kinds) == 1 else ", ".join(names)
+
+
 def _indices(found: Comparison) -> list[Block]:
     if not found.indices:
         return [Text("Nothing varies between the two that lead: their difference is exact.")]
     rows: list[list[Cell]] = [
-        [", ".join(index.names), max(0.0, index.first), index.first_se, index.total, index.total_se] for index in found.indices[:_SHOWN] if index.total > 0
+        [_together(index.names), max(0.0, index.first), index.first_se, index.total, index.total_se] for index in found.indices[:_SHOWN] if index.total > 1e-4
     ]
     columns = (
         Column(key="name", title="Input"), *(Column(key=key, title=title, truth="modelled", style="percent") for key, title in (

@@ -82,18 +82,18 @@ def units(job: JobCarbon) -> Section:
 
 def beside(job: JobCarbon, references: Sequence[Reference]) -> Section:
     """Predictors of the literature, and why they differ."""
-    ours: list[Cell] = ["thrifty", Number(value=job.operational_gco2e, unit="gCO2e", truth="modelled"), spanning(job.embodied_total_gco2e), None]
+    ours: list[Cell] = ["thrifty", None, Number(value=job.operational_gco2e, unit="gCO2e", truth="modelled"), spanning(job.embodied_total_gco2e)]
     rows = [ours]
     for each in references:
         said = each.prediction
         made = None if said.embodied_gco2e is None else Number(value=said.embodied_gco2e, unit="gCO2e", truth="literature")
         rows.append(
-            [said.predictor, Number(value=said.operational_gco2e, unit="gCO2e", truth="literature"), made,
-             Number(value=each.ratio, truth="literature", digits=2)]
+            [said.predictor, Number(value=each.ratio, truth="literature", digits=2),
+             Number(value=said.operational_gco2e, unit="gCO2e", truth="literature"), made]
         )  # fmt: skip
     columns = (
-        Column(key="who", title="Who"), Column(key="operational", title="Running", unit="gCO2e"), Column(key="embodied", title="Making", unit="gCO2e"),
-        Column(key="ratio", title="Running over ours"),
+        Column(key="who", title="Who"), Column(key="ratio", title="Over ours", truth="literature"),
+        Column(key="operational", title="Running", unit="gCO2e"), Column(key="embodied", title="Making", unit="gCO2e"),
     )  # fmt: skip
     blocks: list[Block] = [Text("Literature predictors for the same work at the same site. They are references, not a second opinion that is averaged in."),
                            Table(columns=columns, rows=rows, caption="The same job by others"),

@@ -109,13 +109,13 @@ def _cumulative(found: Refreshing, site: Site) -> Chart:
     flat = not (found.fleets.future.growth or found.fleets.future.grid_decline or found.fleets.future.failures)
     if flat and 0 < crossing < years:
         moments = sorted({*moments, crossing})
-    lines: dict[str, tuple[Fleets, tuple[int, ...]]] = {f"keep {found.swap.old}": (found.fleets, ())}
+    lines: dict[str, tuple[Fleets, tuple[int, ...]]] = {"keep": (found.fleets, ())}
     for end in ENDS:
-        lines[f"{found.swap.new} now, making {end}"] = (fleets_of(found.swap, site, found.fleets.future, end), (0,))
+        lines[f"replace, making {end}"] = (fleets_of(found.swap, site, found.fleets.future, end), (0,))
     rows: list[list[Cell]] = [[name, moment, _running(fleets, plan, moment)] for name, (fleets, plan) in lines.items() for moment in moments]
     said = f"The lines of the middle estimate cross after {crossing:.2g} years." if math.isfinite(crossing) else "The lines never cross."
     return Chart(
-        kind="line", title="Carbon from now on, added up",
+        kind="line", title=f"Carbon from now on, added up: keep {found.swap.old}, or replace it now by {found.swap.new}",
         columns=(
             Column(key="plan", title="Plan"), Column(key="years", title="Years from now", unit="yr", truth="given", style="plain"),
             Column(key="carbon", title="Carbon so far", unit="gCO2e", truth="modelled"),

@@ -174,6 +174,6 @@ def _ends(found: Supplying) -> Table:
     columns = (
         Column(key="end", title="Making at its"), Column(key="built", title="Best then"),
         Column(key="carbon", title="Carbon of the period", unit="gCO2e", truth="modelled"),
-        Column(key="regret", title="The supply above is worse by", truth="modelled", style="percent"),
+        Column(key="regret", title="Above is worse by", truth="modelled", style="percent"),
     )  # fmt: skip
     return Table(columns=columns, rows=rows, caption="At the ends of what making may emit")
