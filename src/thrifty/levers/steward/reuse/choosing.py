@@ -49,17 +49,43 @@ class Fleet:
 def choose(designs: Sequence[Design], needs: Needs) -> Fleet:
     """The fleet with at least `needs.cores` cores that emits least over its life.
 
-    Without stock limits: servers all alike, each design weighed; the bound holds for any mix of designs, so the gap is what whole servers cost.
-    With them: the best mix, by HiGHS' branch and bound (needs SciPy). Raises NoRoom where the stock is not enough.
+    Without stock limits the best whole servers by dynamic programming (`cover`); with them the best mix by HiGHS' branch and bound (needs SciPy).
+    Raises NoRoom where the stock is not enough.
     """
     if any(needs.stock.values()):
         return _mixed(designs, needs)
-    counts = [math.ceil(needs.cores / design.server.cores) for design in designs]
-    totals = [design.carbon_g * count for design, count in zip(designs, counts, strict=True)]
-    place = int(np.argmin(totals))
-    bound = min(design.priced.total_g for design in designs) * needs.cores
-    certificate = Certificate(value=totals[place], bound=min(bound, totals[place]), unit="gCO2e", by="enumeration; the bound holds for any mix of designs")
-    return Fleet(designs=((designs[place], counts[place]),), certificate=certificate)
+    by_cores: dict[int, Design] = {}
+    for design in designs:  # of servers with as many cores only the lightest can serve
+        kept = by_cores.get(design.server.cores)
+        if kept is None or design.carbon_g < kept.carbon_g:
+            by_cores[design.server.cores] = design
+    counts = cover(needs.cores, {cores: design.carbon_g for cores, design in by_cores.items()})
+    chosen = tuple((by_cores[cores], count) for cores, count in counts.items())
+    value = math.fsum(design.carbon_g * count for design, count in chosen)
+    return Fleet(designs=chosen, certificate=Certificate(value=value, bound=value, unit="gCO2e", by="dynamic programming over every mix of whole servers"))
+
+
+def cover(wanted: int, costs: Mapping[int, float]) -> dict[int, int]:
+    """Counts by size whose sizes add up to at least `wanted` at least cost: sizes and costs above 0, exact.
+
+    Of sizes other than the one of least cost a unit (b of them, in units of all sizes' common divisor) fewer than b are ever needed: among b some add up to
+    a multiple of it, and it does as much for no more. So only what b times the largest size leaves open is searched; the rest is of that one.
+    """
+    unit = math.gcd(*costs)
+    sizes = [size // unit for size in costs]
+    prices = list(costs.values())
+    best = min(range(len(sizes)), key=lambda k: prices[k] / sizes[k])
+    need = -(-wanted // unit)
+    alike = max(0, (need - sizes[best] * max(sizes)) // sizes[best])
+    need -= alike * sizes[best]
+    least, last = [0.0] * (need + 1), [0] * (need + 1)
+    for amount in range(1, need + 1):
+        least[amount], last[amount] = min((prices[k] + least[max(0, amount - sizes[k])], k) for k in range(len(sizes)))
+    counts = {best: alike} if alike else {}
+    while need > 0:
+        counts[last[need]] = counts.get(last[need], 0) + 1
+        need -= sizes[last[need]]
+    return {sizes[k] * unit: count for k, count in counts.items()}
 
 
 def _mixed(designs: Sequence[Design], needs: Needs) -> Fleet:
