@@ -1,12 +1,13 @@
 """Files of series: what is read, and every fault refused by its line with a fix."""
 
 import dataclasses
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from thrifty.cost.carbon.series import LifeCycleIntensity, filled, read_mix, read_series
+from thrifty.cost.carbon.series import LifeCycleIntensity, Series, filled, read_mix, read_series
 from thrifty.errors import BadFile, BadValue, MissingExtra, ThriftyError
 
 
@@ -191,3 +192,10 @@ def test_a_year_without_its_leap_day_has_a_gap(tmp_path: Path) -> None:
     lines = [f"2020-02-28T{h:02d}:00Z,1" for h in range(24)] + ["2020-03-01T00:00Z,1"]
     with pytest.raises(BadFile, match=r"24 steps are missing, the first after line 25 \(2020-02-29 00:00Z\)"):
         read_series(written(tmp_path, rows(*lines)), "load")
+
+
+def test_a_series_leaves_the_array_it_was_made_of_alone() -> None:
+    values = np.array([1.0, 2.0])
+    made = Series(start=datetime(2020, 1, 1, tzinfo=UTC), step_s=3600.0, values_T=values, unit="MW")
+    values[0] = 7.0
+    assert made.values_T.tolist() == [1.0, 2.0] and not made.values_T.flags.writeable and made.within(made.start, made.end).values_T.base is not None

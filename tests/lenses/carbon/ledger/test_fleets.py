@@ -46,6 +46,14 @@ def test_formula_a_node_for_a_day_by_hand() -> None:
     assert len(booked.ledger) == 5 * 24
 
 
+def test_formula_a_machine_draws_nothing_before_it_is_bought() -> None:
+    late = book(fleet(node(bought=START + timedelta(hours=18), pue=1.0, fuel_g_per_s=0.01)))
+    assert late.energy_kwh["node"] == pytest.approx(6.0) and late.ledger.by("scope")[1] == pytest.approx(6 * 36.0)
+    assert late.ledger.by("phase")["manufacture"] == pytest.approx(6 * 1_752_000 / (5 * 8760))
+    never = book(fleet(node(bought=START + 2 * DAY), node(name="there")))
+    assert never.energy_kwh["node"] == 0 and any("'node' is bought at 2020-07-03" in note and "after the period" in note for note in never.notes)
+
+
 def test_formula_hours_matter_and_shuffling_them_would_show() -> None:
     """Pitfall 1: the same energy by night and by day is not the same carbon."""
     by_hour = book(fleet(node(pue=1.0))).ledger.select(phase="use").by("hour")

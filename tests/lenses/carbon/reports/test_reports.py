@@ -81,6 +81,16 @@ def test_formula_a_ledger_scores_by_location_only() -> None:
     assert sci_report(numbers, ledger()).lines[0].value == pytest.approx((110 + 32) / 10)
 
 
+def test_a_ledger_and_a_file_never_state_the_same(tmp_path: Path) -> None:
+    rows = [{"asset": "a", "phase": "use", "scope": 2, "method": "market", "carbon_gco2e": 5.0}]
+    (tmp_path / "r.toml").write_text('functional_unit = "request"\nfunctional_units = 5\npue = 1.2\n')
+    with pytest.raises(BadValue, match=r"M or E is stated twice, by pue, a ledger. Keep one."):
+        report_on("sci", tmp_path / "r.toml", Ledger.of(rows))
+    (tmp_path / "r.toml").write_text('functional_unit = "request"\nfunctional_units = 5\n')
+    with pytest.raises(BadValue, match=r"the ledger counts electricity by market alone, and a score takes the grid of the place."):
+        report_on("sci", tmp_path / "r.toml", Ledger.of(rows))
+
+
 def test_formula_certificates_lower_one_method(tmp_path: Path) -> None:
     scope2 = {"electricity": "10 MWh", "location_intensity": "400 gCO2e/kWh", "contracted": "6 MWh", "contracted_intensity": "20 gCO2e/kWh",
               "residual_intensity": "500 gCO2e/kWh"}  # fmt: skip

@@ -41,6 +41,8 @@ class Series:
             raise BadValue(f"{self.name} has values of shape {values.shape}. Give one number a step, at least one.")
         if np.isinf(values).any():
             raise BadValue(f"{self.name} has an infinite value at step {int(np.isinf(values).argmax())}. Mend it, or leave the hole empty.")
+        if values is self.values_T and values.flags.writeable:
+            values = values.copy()  # the caller's own array stays the caller's: writable, and no way into this series
         values.flags.writeable = False
         object.__setattr__(self, "values_T", values)
         object.__setattr__(self, "start", self.start.astimezone(UTC))

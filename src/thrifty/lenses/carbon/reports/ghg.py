@@ -118,8 +118,9 @@ def _scope_2(numbers: Numbers, name: str) -> tuple[float | None, float | None]:
 def _from_ledger(ledger: Ledger | None) -> dict[str, float]:
     """Grams by line of the report."""
     found: dict[str, float] = {}
-    for row in ledger.rows() if ledger is not None else ():
-        scope = row["scope"]
-        key = "scope1" if scope == 1 else f"scope2.{row['method']}" if scope == 2 else f"scope3.{PHASES[row['phase']]}"
-        found[key] = found.get(key, 0.0) + row["carbon_gco2e"]
+    for way in ("location", "market") if ledger is not None else ():
+        for (scope, method, phase), grams in ledger.counted(way).by("scope", "method", "phase").items():  # type: ignore[union-attr]
+            if method or way == "location":  # scopes 1 and 3 once
+                key = "scope1" if scope == 1 else f"scope2.{method}" if scope == 2 else f"scope3.{PHASES[phase]}"
+                found[key] = found.get(key, 0.0) + grams
     return found

@@ -66,8 +66,11 @@ def sci_report(numbers: Numbers, ledger: Ledger | None = None, name: str = "inpu
         if key not in numbers and (numbers or ledger is not None):  # with nothing at all, the answer is the list of what is missing
             raise BadValue(f"{name} has no {key}. A score is per functional unit: add functional_unit = \"request\" and functional_units = 1000000.")
     stated = [key for key in ("embodied", "hardware") if key in numbers]
-    if len(stated) > 1 or (ledger is not None and (stated or "energy" in numbers)):
-        raise BadValue(f"{name}: M or E is stated twice, by {', '.join([*stated, *(['a ledger'] if ledger is not None else [])])}. Keep one.")
+    beside = [key for key in ("energy", "intensity", "pue") if key in numbers] if ledger is not None else []
+    if len(stated) > 1 or (ledger is not None and (stated or beside)):
+        raise BadValue(f"{name}: M or E is stated twice, by {', '.join([*stated, *beside, *(['a ledger'] if ledger is not None else [])])}. Keep one.")
+    if ledger is not None and "market" in ledger.names("method") and "location" not in ledger.names("method"):
+        raise BadValue("the ledger counts electricity by market alone, and a score takes the grid of the place. Book it by location too.")
     if any(key.startswith("stages.") for key in numbers) and not numbers.get("ai"):
         raise BadValue(f"{name} states stages of a model's life and not ai = true. Add it, or leave the stages out.")
     energy_j, intensity, pue = numbers.get("energy"), numbers.get("intensity"), numbers.get("pue", 1.0)
@@ -113,4 +116,4 @@ def sci_report(numbers: Numbers, ledger: Ledger | None = None, name: str = "inpu
 
 def _grams(ledger: Ledger, *, use: bool) -> float:
     """Grams by location of use, or of all other phases."""
-    return math.fsum(row["carbon_gco2e"] for row in ledger.rows() if (row["phase"] == "use") == use and row["method"] != "market")
+    return math.fsum(grams for phase, grams in ledger.counted("location").by("phase").items() if (phase == "use") == use)

@@ -59,6 +59,8 @@ def book(fleet: Fleet, start: datetime | None = None, end: datetime | None = Non
     notes: list[str] = []
     markets = any(asset.market_g_per_kwh is not None for asset in fleet.assets)
     for asset in fleet.assets:
+        if asset.bought is not None and asset.bought >= last:
+            notes.append(f"'{asset.name}' is bought at {asset.bought.isoformat()}, after the period: nothing is counted but a load that is stated")
         grid = intensity_of_grid(asset.site, boundary=_boundary(asset.site, boundary))
         reserved = reserved_shares(asset, len(hour_T))
         made, spans, said = _making(asset, fleet, hour_T)
@@ -76,6 +78,10 @@ def book(fleet: Fleet, start: datetime | None = None, end: datetime | None = Non
     )  # fmt: skip
 
 
+def _hour(moment: datetime) -> Any:
+    return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "h")
+
+
 def _boundary(site: str, wanted: str) -> Any:
     return wanted or ("life-cycle" if region_of(site) is not None else None)
 
@@ -83,7 +89,7 @@ def _boundary(site: str, wanted: str) -> Any:
 def _making(asset: Asset, fleet: Fleet, hour_T: Any) -> tuple[list[Ledger], Interval, list[str]]:
     made = making_of(asset)
     life_s, said = life_s_of(asset)
-    bought = hour_T[0] if asset.bought is None else np.datetime64(asset.bought.astimezone(UTC).replace(tzinfo=None), "h")
+    bought = hour_T[0] if asset.bought is None else _hour(asset.bought)
     age_T = (hour_T - bought).astype(np.float64)
     share_T = life_share(age_T, age_T + 1, life_s / HOUR_S, fleet.depreciation)
     notes = [*made.notes, *([said] if said and (made.gco2e.mid or asset.transport_g or asset.end_of_life_g) else [])]
@@ -109,6 +115,9 @@ def _running(
         raise BadValue(f"asset '{asset.name}' stands on grid '{asset.site}', which has no building. Give its pue.")
     pue = asset.pue if asset.pue is not None else site.pue if site is not None else 1.0
     power_w_T, rest_w_T = _power(asset, first, last, len(hour_T), reserved)
+    here_T = np.ones(len(hour_T)) if asset.bought is None else (hour_T >= _hour(asset.bought)).astype(np.float64)
+    if asset.load is None:  # a load is what was measured; a power holds from the hour in which the machine was bought
+        power_w_T, rest_w_T = power_w_T * here_T, rest_w_T * here_T
     kwh_T = power_w_T / 1e3 * pue
     grid_T = grid.over(first, last, HOUR_S).values_T
     share = None
@@ -126,7 +135,7 @@ def _running(
             source=said if contract is None else "contract, description of the fleet", truth="modelled",
         ))  # fmt: skip
     if asset.fuel_g_per_s > 0:
-        burnt = np.full(len(hour_T), asset.fuel_g_per_s * HOUR_S * asset.count)
+        burnt = asset.fuel_g_per_s * HOUR_S * asset.count * here_T
         pieces.append(Ledger.of_columns(**rows, scope=1, carbon_gco2e=burnt, truth="given", source="description of the fleet"))
     return [_shared(piece, share) for piece in pieces], float(kwh_T.sum())
 
