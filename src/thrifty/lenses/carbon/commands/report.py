@@ -11,7 +11,7 @@ from thrifty.printing import print_json, print_parts
 
 
 def report(
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Numbers with units, .toml or .json (see --example); without, what is missing.")] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="Numbers with units, .toml or .json (see --example); without, what is missing.")] = None,
     standard: Annotated[str, typer.Option("--standard", help="sci, ghg or eu.")] = "sci",
     ledger: Annotated[Path | None, typer.Option("--ledger", metavar="FILE", help="A ledger that account or workload exported.")] = None,
     example: Annotated[bool, typer.Option("--example", help="Print an input file to start from.")] = False,

@@ -28,7 +28,7 @@ def report_on(standard: str, path: str | Path | None, ledger: Ledger | None = No
     """A report by `standard` on the numbers of a file, a ledger, or both. Raises UnknownName, BadFile and BadValue, one line each."""
     fields, make = _known(standard)
     numbers: Numbers = {} if path is None else read_numbers(path, fields)
-    return make(numbers, ledger, "the ledger" if path is None else Path(path).name)
+    return make(numbers, ledger, Path(path).name if path is not None else "nothing yet" if ledger is None else "the ledger")
 
 
 def example_of(standard: str) -> str:
