@@ -39,6 +39,7 @@ def refresh(
     from dataclasses import replace
 
     from thrifty.hardware import load, load_site
+    from thrifty.levers.steward.commands.asked import repeat_of
     from thrifty.levers.steward.pages.refresh import refresh_page
     from thrifty.levers.steward.refresh.deciding import decide_refresh
     from thrifty.levers.steward.refresh.fleets import Future
@@ -75,11 +76,11 @@ def refresh(
         work = peak_ratio(standing, sold, format)
     given: dict[str, Any] = {
         "site": site, "years": years, "ratio": ratio, "workload": workload, "format": format if format != "bf16" else "", "devices": devices,
-        "utilisation": utilisation, "intensity": intensity, "objective": objective, "gain": gain,
+        "utilisation": str(utilisation), "intensity": intensity, "objective": objective, "gain": gain,
         "gains": gains if gains != "compound" else "", "growth": growth, "grid-decline": grid_decline, "failures": failures, "age": age,
         "carbon-price": carbon_price, "carbon-rise": carbon_rise, "longest": longest,
     }  # fmt: skip
-    command = " ".join([f"thrifty steward refresh --old {old} --new {new}", *(f"--{key} {value}" for key, value in given.items() if value)])
+    command = repeat_of("refresh", old=old, new=new, **given)
     found = decide_refresh(
         standing, sold, place, future, work, devices=devices, utilisation=utilisation, objective=objective, longest_years=longest,  # type: ignore[arg-type]
         command=command,

@@ -33,6 +33,7 @@ def reuse(
 ) -> None:  # fmt: skip
     """The servers of least carbon per core from new and reused parts, within the power and the height of a rack."""
     from thrifty.cost.carbon.embodied.servers import Limits, Use, load_server
+    from thrifty.levers.steward.commands.asked import repeat_of
     from thrifty.levers.steward.pages.reuse import reuse_page
     from thrifty.levers.steward.reuse.deciding import decide_reuse
     from thrifty.levers.steward.reuse.needs import Needs
@@ -59,15 +60,13 @@ def reuse(
         stock={**{name: int(row["expected"]) for name, row in worn.items()}, **_stock(stock or ())},
     )  # fmt: skip
     given: dict[str, Any] = {
-        "baseline": baseline, "cores": cores, "site": site, "intensity": f"'{intensity}'" if intensity else "", "pue": pue,
+        "baseline": baseline, "cores": cores, "site": site, "intensity": intensity, "pue": pue,
         "years": years if years != 6 else "",
-        "memory-per-core": f"'{memory}'" if memory else "", "storage-per-core": f"'{storage}'" if storage else "", "wear": wear,
-        "rack-power": f"'{rack_power}'" if rack_power else "", "rack-units": rack_units if rack_units != 42 else "",
-        "allocation": allocation if allocation != "cut-off" else "", "second-share": second_share,
+        "memory-per-core": memory, "storage-per-core": storage, "wear": wear, "rack-power": rack_power, "rack-units": rack_units if rack_units != 42 else "",
+        "allocation": allocation if allocation != "cut-off" else "", "second-share": None if second_share is None else str(second_share), "part": part,
+        "stock": stock,
     }  # fmt: skip
-    words = [f"--{key} {value}" for key, value in given.items() if value not in (None, "")]
-    words += [f"--part {name}" for name in part or ()] + [f"--stock {text}" for text in stock or ()]
-    command = " ".join(["thrifty steward reuse", *words])
+    command = repeat_of("reuse", **given)
     found = decide_reuse(standing, needs, use, wear=worn, notes=notes, command=command)
     page = reuse_page(found, command=command, generated=f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}")
     if out is not None:

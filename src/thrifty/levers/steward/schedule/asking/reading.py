@@ -2,7 +2,7 @@
 
     [[jobs]]
     name = "nightly"           power = "2 kW"              duration = "30 min"       # a number is in watts, in hours
-    release = 2020-01-01T01:00 # local time of the home place, or with an offset
+    release = 2020-01-01T01:00:00   # local time of the home place, or with an offset
     slack = "8 h"              # done that much later than at once; or deadline = time | "next-workday" | "semi-weekly"
     early = "8 h"              # may begin that much before its release
     interruptible = true       elastic = [1, 0.9, 0.8]     places = ["us-california", "us-oregon"]     moved = "200 GB"
