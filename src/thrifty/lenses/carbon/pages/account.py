@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from thrifty.cost.carbon.citing import cited
+from thrifty.cost.carbon.embodied.models import MODEL_SOURCES
 from thrifty.report import Block, Bullets, Cell, Chart, Column, Number, Page, Section, Table, Text, calendar_chart
 from thrifty.version import __version__
 
@@ -50,8 +53,15 @@ def account_page(found: Account, counted: Ledger, *, method: str, command: str) 
             "period": found.period, "ledger": found.kind, "scope 2": f"by {method}", "rows": Number(value=len(found.ledger), truth="given", style="integer"),
             **({"energy at the meter": Number(value=sum(found.energy_kwh.values()) * 1e3, unit="Wh", truth="modelled")} if found.energy_kwh else {}),
         },
-        command=command, generated=f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}",
+        sources=cited(_grounds(counted)), command=command, generated=f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}",
     )  # fmt: skip
+
+
+def _grounds(counted: Ledger) -> list[str]:
+    """Keys of sources that the rows' own words of ground name: models of making, grids, and the factors of those grids' fuels."""
+    words = sorted({word for text in counted.names("source") for word in re.findall(r"[a-z0-9-]+", text)})
+    models = [key for word in words for key in MODEL_SOURCES.get(word, (word,))]
+    return [*models, "carbon-explorer-mix" if "life-cycle" in words else "eia-faq-74"] if "eia-930" in words else models
 
 
 def _most(counted: Ledger, total: float) -> str:

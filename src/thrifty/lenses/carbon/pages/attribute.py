@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from thrifty.cost.carbon.factors import load_pack
+from thrifty.cost.carbon.citing import cited
 from thrifty.errors import BadValue
 from thrifty.lenses.carbon.attribution import METHODS, period_shares
-from thrifty.report import Block, Bullets, Cell, Chart, Column, Number, Page, Section, Source, Table, Text, calendar_chart
+from thrifty.report import Block, Bullets, Cell, Chart, Column, Number, Page, Section, Table, Text, calendar_chart
 from thrifty.version import __version__
 
 if TYPE_CHECKING:
@@ -131,7 +131,6 @@ def study_page(
         "gave reserved 53 to 109 %, demand 28 to 36 %, temporal 17 to 30 %). The bars say what depends on what."
     )
     synthetic = Text("Slowdowns are synthetic, set so that paying for time deviates as far as published: only the second row is a finding.")
-    source = load_pack().sources["fair-co2-artefact"]
     blocks: list[Block] = [_compared(neighbours, published["neighbours"]), synthetic]
     return Page(
         title="How far ways of attributing carbon are from the fair share",
@@ -143,7 +142,7 @@ def study_page(
             Section("Random schedules", [_compared(first, published["schedules"])], id="schedules"), Section("What it depends on", [chart, why], id="setups"),
             Section("Neighbours", blocks, id="neighbours"),
         ],
-        sources=[Source(key="fair-co2-artefact", title=source.title, publisher=source.publisher, date=source.date, url=source.url, licence=source.licence)],
+        sources=cited(["fair-co2-artefact"]),
         command=command, generated=_now(),
     )  # fmt: skip
 

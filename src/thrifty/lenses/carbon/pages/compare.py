@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from thrifty.cost.carbon.citing import cited
 from thrifty.cost.carbon.metrics import METRICS, Setting, carbon_of
-from thrifty.report import Block, Bullets, Cell, Chart, Column, Note, Number, Page, Section, Source, Table, Text
+from thrifty.report import Block, Bullets, Cell, Chart, Column, Note, Number, Page, Section, Table, Text
 
 if TYPE_CHECKING:
     from thrifty.cost.carbon.factors import Distribution
@@ -62,7 +63,7 @@ def compare_page(found: Comparison, *, command: str, generated: str) -> Page:
             "utilisation": _said(found.question.utilisation), "PUE": Number(value=setting.pue, truth="given"),
             "samples": Number(value=found.samples, truth="given", style="integer"), "points": found.method, "seed": str(found.seed),
         },
-        sources=_sources(found.sources), command=command, generated=generated,
+        sources=cited(found.sources), command=command, generated=generated,
     )  # fmt: skip
 
 
@@ -285,13 +286,3 @@ def eliminated_page(found: list[Elimination], *, command: str, generated: str) -
         ),
         headline={"win nowhere": modelled(found[0].share_eliminated, style="percent")},
     )  # fmt: skip
-
-
-def _sources(keys: list[str]) -> list[Source]:
-    from thrifty.cost.carbon.factors import load_pack
-
-    known = load_pack().sources
-    return [
-        Source(key=key, title=known[key].title, publisher=known[key].publisher, date=known[key].date, url=known[key].url, licence=known[key].licence)
-        for key in dict.fromkeys(keys) if key in known
-    ]  # fmt: skip

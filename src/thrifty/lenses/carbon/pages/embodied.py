@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from thrifty.report import Block, Bullets, Cell, Chart, Column, Note, Number, Page, Section, Source, Table
+from thrifty.cost.carbon.citing import cited
+from thrifty.report import Block, Bullets, Cell, Chart, Column, Note, Number, Page, Section, Table
 
 if TYPE_CHECKING:
     from thrifty.cost.carbon.embodied import PricedAssembly
@@ -44,7 +45,7 @@ def embodied_page(found: PricedAssembly, *, model: str, command: str, generated:
     return Page(
         title=f"Carbon of making {found.name}", summary=summary, sections=sections,
         headline={"making": number, "a year of service": Number(value=year.mid * G, unit="gCO2e", truth="modelled", low=year.low * G, high=year.high * G)},
-        inputs={"models": model, "parts": Number(value=len(rows), truth="given", style="integer")}, sources=_sources(found),
+        inputs={"models": model, "parts": Number(value=len(rows), truth="given", style="integer")}, sources=cited(found.sources),
         command=command, generated=generated,
     )  # fmt: skip
 
@@ -163,10 +164,3 @@ def _named(gone: list[str]) -> str:
 
 def _kg(value: float) -> str:
     return f"{value / 1e3:,.3g} t" if value >= 1e3 else f"{value:.3g} kg"
-
-
-def _sources(found: PricedAssembly) -> list[Source]:
-    from thrifty.cost.carbon.factors import load_pack
-
-    known = load_pack().sources
-    return [Source(key=key, title=s.title, publisher=s.publisher, date=s.date, url=s.url, licence=s.licence) for key in found.sources if (s := known[key])]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from thrifty.cost.carbon.factors import load_pack
-from thrifty.report import Block, Bullets, Cell, Chart, Column, Number, Page, Section, Source, Table, Text, number_text
+from thrifty.cost.carbon.citing import cited
+from thrifty.report import Block, Bullets, Cell, Chart, Column, Number, Page, Section, Table, Text, number_text
 from thrifty.version import __version__
 
 if TYPE_CHECKING:
@@ -49,10 +49,7 @@ def job_page(job: JobCarbon, references: Sequence[Reference], *, command: str) -
             "PUE": Number(value=job.place.site.pue, truth="literature"), "intensity": job.place.said,
             "busy share": Number(value=job.busy, truth="given", style="percent"),
         },
-        sources=[
-            Source(key=key, title=s.title, publisher=s.publisher, date=s.date, url=s.url, licence=s.licence)
-            for key in SOURCES if (s := load_pack().sources.get(key)) is not None
-        ],
+        sources=cited(SOURCES),
         command=command, generated=f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}",
     )  # fmt: skip
 

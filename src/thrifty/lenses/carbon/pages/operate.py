@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from thrifty.cost.carbon.citing import cited
 from thrifty.report import Block, Bullets, Cell, Chart, Column, Facts, Number, Page, Section, Source, Text, calendar_chart, number_text
 
 if TYPE_CHECKING:
@@ -159,14 +160,5 @@ def _month(number: int) -> str:
 
 
 def _sources(found: Accounts) -> list[Source]:
-    from thrifty.cost.carbon.factors import load_pack
-    from thrifty.cost.carbon.series import series_sources
-
-    known = {**load_pack().sources, **series_sources()}
     keys = [*found.sources, "act-2022", "carbon-explorer-mix" if found.boundary == "life-cycle" else "eia-faq-74"]
-    if found.supply_t.high:
-        keys.append("carbon-explorer-2023")
-    return [
-        Source(key=key, title=known[key].title, publisher=known[key].publisher, date=known[key].date, url=known[key].url, licence=known[key].licence)
-        for key in dict.fromkeys(keys) if key in known
-    ]  # fmt: skip
+    return cited([*keys, "carbon-explorer-2023"] if found.supply_t.high else keys)

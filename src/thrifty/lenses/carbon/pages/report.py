@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from thrifty.cost.carbon.factors import load_pack
+from thrifty.cost.carbon.citing import cited
 from thrifty.lenses.carbon.reports.contents import SAID
-from thrifty.report import Block, Bullets, Cell, Column, Note, Number, Page, Section, Source, Table, Text, number_text
+from thrifty.report import Block, Bullets, Cell, Column, Note, Number, Page, Section, Table, Text, number_text
 from thrifty.version import __version__
 
 if TYPE_CHECKING:
@@ -29,16 +29,11 @@ def report_page(report: Report, *, command: str, inputs: dict[str, Number | str]
     if report.notes:
         sections.append(Section("Notes", [Bullets(list(report.notes))], id="notes"))
     sections.append(_facts(report))
-    sources = load_pack().sources
-    cited = dict.fromkeys(fact.source for fact in report.facts)
     return Page(
         title=report.title, summary=f"{told}. {count} inputs that {NAMES[report.standard]} asks for are missing. {SAID}" if count else f"{told}. {SAID}",
         headline={line.name: Number(value=line.value, unit=line.unit, truth=line.truth, digits=3) for line in _first(report)},
         sections=sections, inputs={"standard": NAMES[report.standard], **inputs},
-        sources=[
-            Source(key=key, title=s.title, publisher=s.publisher, date=s.date, url=s.url, licence=s.licence)
-            for key in cited if (s := sources.get(key)) is not None
-        ],
+        sources=cited(fact.source for fact in report.facts),
         command=command, generated=f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}",
     )  # fmt: skip
 

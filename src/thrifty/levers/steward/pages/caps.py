@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from thrifty.levers.steward.pages.parts import certificate_block, listed_sources
+from thrifty.cost.carbon.citing import cited
+from thrifty.levers.steward.pages.parts import certificate_block
 from thrifty.levers.steward.schedule.capping import Response
 from thrifty.report import Block, Bullets, Cell, Chart, Column, Number, Page, Section, Table
 from thrifty.version import __version__
@@ -42,7 +43,7 @@ def caps_page(found: Response, begin: datetime, *, drawn: bool = True) -> Page:
             "avoided": Number(value=share, truth="modelled", style="percent"), "late": Number(value=plan["late_share"], truth="modelled", style="percent"),
         },
         inputs={"step": Number(value=found.step_h, unit="h", truth="given", style="plain"), "hours": f"{len(found.grams_T) * found.step_h:g}"},
-        sources=listed_sources(decision.sources), command=decision.change.command,
+        sources=cited(decision.sources), command=decision.change.command,
         generated=f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}",
     )  # fmt: skip
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from thrifty.levers.steward.pages.parts import certificate_facts, listed_sources
+from thrifty.cost.carbon.citing import cited
+from thrifty.levers.steward.pages.parts import certificate_facts
 from thrifty.levers.steward.policy import Abated, CarbonPrice, Policed
 from thrifty.printing import make_table
 from thrifty.report import Block, Bullets, Cell, Chart, Column, Facts, Number, Page, Section, Table, Text, number_text
@@ -55,7 +56,7 @@ def policy_page(found: Policed) -> Page:
         },
         inputs={"carbon price": Number(value=found.price.usd_per_t, unit="USD/t", truth="literature" if source else "given", source=source, style="plain"),
                 "places": ", ".join(place.name for place in found.problem.places)},
-        sources=listed_sources([*found.decision.sources, *([source] if source else [])]), command=found.decision.change.command, generated=_now(),
+        sources=cited([*found.decision.sources, *([source] if source else [])]), command=found.decision.change.command, generated=_now(),
     )  # fmt: skip
 
 

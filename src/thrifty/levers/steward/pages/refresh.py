@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
+from thrifty.cost.carbon.citing import cited
 from thrifty.cost.carbon.factors import load_pack
 from thrifty.hardware import Site
 from thrifty.levers.steward.refresh.billing import RULES, yearly_shares
 from thrifty.levers.steward.refresh.deciding import ENDS, Refreshing, fleets_of
 from thrifty.levers.steward.refresh.fleets import Fleets
-from thrifty.report import Block, Bullets, Cell, Chart, Column, Facts, Number, Page, Section, Source, Style, Table, Text
+from thrifty.report import Block, Bullets, Cell, Chart, Column, Facts, Number, Page, Section, Style, Table, Text
 
 MODEL = "carbon-ensemble-1"
 _YEAR_S = 31557600.0
@@ -59,10 +60,7 @@ def refresh_page(found: Refreshing, site: Site, *, command: str, generated: str)
             Section("What others found", [_published()], id="published"),
             Section("Not known here", [Bullets(found.decision.notes)], id="notes"),
         ],
-        sources=[
-            Source(key=key, title=source.title, publisher=source.publisher, date=source.date, url=source.url, licence=source.licence)
-            for key, source in ((key, load_pack().sources[key]) for key in ("carbon-depreciation", "ceo-dc-2025"))
-        ],
+        sources=cited(("carbon-depreciation", "ceo-dc-2025")),
         command=command, generated=generated,
     )  # fmt: skip
 

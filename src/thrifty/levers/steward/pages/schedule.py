@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from thrifty.levers.steward.pages.parts import certificate_block, listed_sources
+from thrifty.cost.carbon.citing import cited
+from thrifty.levers.steward.pages.parts import certificate_block
 from thrifty.levers.steward.schedule.deciding import Scheduled
 from thrifty.levers.steward.schedule.plan import Plan
 from thrifty.report import Block, Bullets, Cell, Chart, Column, Number, Page, Section, Table, Text, number_text
@@ -46,7 +47,7 @@ def schedule_page(found: Scheduled, *, drawn: bool = True) -> Page:
             "step": Number(value=problem.step_s, unit="s", truth="given"), "places": ", ".join(place.name for place in problem.places),
             "intensity": "; ".join(f"{p.intensity.boundary} {p.intensity.signal}" for p in problem.places),
         },
-        sources=listed_sources(decision.sources), command=decision.change.command,
+        sources=cited(decision.sources), command=decision.change.command,
         generated=f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}",
     )  # fmt: skip
 

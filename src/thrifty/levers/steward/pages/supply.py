@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import numpy as np
 
+from thrifty.cost.carbon.citing import cited
 from thrifty.cost.carbon.series.series import time_zone
-from thrifty.levers.steward.pages.parts import listed_sources
 from thrifty.levers.steward.supply.deciding import Supplying
 from thrifty.levers.steward.supply.searching import Searched
 from thrifty.report import Bullets, Cell, Chart, Column, Note, Number, Page, Section, Table, Text, calendar_chart, number_text
@@ -50,7 +50,7 @@ def supply_page(found: Supplying, *, command: str, generated: str) -> Page:
             "bound": f"{certificate.bound:,.0f} {certificate.unit}: {certificate.by}" if certificate else "none",
             "making": f"{making['low']:,.0f} to {making['high']:,.0f} t",
         },
-        sections=sections, sources=listed_sources(found.decision.sources), command=command, generated=generated,
+        sections=sections, sources=cited(found.decision.sources), command=command, generated=generated,
     )  # fmt: skip
 
 
