@@ -131,7 +131,7 @@ def _factor(unit: str, dimension: str) -> float:
     try:
         return float(registry.Quantity(1.0, parsed).to(target).magnitude)
     except pint.DimensionalityError as error:
-        raise BadValue(f"unit '{unit}' has the wrong dimension for a {dimension}. Use one like '{target}'.") from error
+        raise BadValue(f"unit '{unit}' has the wrong dimension for {'an' if dimension[0] in 'aeiou' else 'a'} {dimension}. Use one like '{target}'.") from error
 
 
 def to_si(value: float, unit: str, dimension: str) -> float:

