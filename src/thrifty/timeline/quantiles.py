@@ -11,20 +11,21 @@ import numpy as np
 from thrifty.errors import BadValue
 from thrifty.timeline.tasks import Floats
 
-# M. J. Wichura, Algorithm AS 241: The Percentage Points of the Normal Distribution, Applied Statistics 37 (1988), routine PPND16.
-_MIDDLE: Final = (
+# M. J. Wichura, Algorithm AS 241: The Percentage Points of the Normal Distribution, Applied Statistics 37 (1988), routine PPND16:
+# numerator and denominator from the highest power down, near the middle, in the tails, and far out in them.
+MIDDLE: Final = (
     (2509.0809287301226727, 33430.575583588128105, 67265.770927008700853, 45921.953931549871457, 13731.693765509461125, 1971.5909503065514427,
      133.14166789178437745, 3.387132872796366608),
     (5226.495278852854561, 28729.085735721942674, 39307.89580009271061, 21213.794301586595867, 5394.1960214247511077, 687.1870074920579083,
      42.313330701600911252, 1.0),
 )  # fmt: skip
-_NEAR: Final = (
+NEAR: Final = (
     (7.7454501427834140764e-4, 0.0227238449892691845833, 0.24178072517745061177, 1.27045825245236838258, 3.64784832476320460504, 5.7694972214606914055,
      4.6303378461565452959, 1.42343711074968357734),
     (1.05075007164441684324e-9, 5.475938084995344946e-4, 0.0151986665636164571966, 0.14810397642748007459, 0.68976733498510000455,
      1.6763848301838038494, 2.05319162663775882187, 1.0),
 )  # fmt: skip
-_FAR: Final = (
+FAR: Final = (
     (2.01033439929228813265e-7, 2.71155556874348757815e-5, 0.0012426609473880784386, 0.026532189526576123093, 0.29656057182850489123,
      1.7848265399172913358, 5.4637849111641143699, 6.6579046435011037772),
     (2.04426310338993978564e-15, 1.4215117583164458887e-7, 1.8463183175100546818e-5, 7.868691311456132591e-4, 0.0148753612908506148525,
@@ -37,10 +38,10 @@ def normal_quantile(below: Floats, above: Floats) -> Floats:
     """Standard normal value with probability `below` under it and `above` over it, to 1e-15 relative."""
     q = np.where(below < above, below - 0.5, 0.5 - above)
     r = 0.180625 - q * q
-    middle = q * np.polyval(_MIDDLE[0], r) / np.polyval(_MIDDLE[1], r)
+    middle = q * np.polyval(MIDDLE[0], r) / np.polyval(MIDDLE[1], r)
     s = np.sqrt(-np.log(np.maximum(np.minimum(below, above), 5e-324)))
-    near = np.polyval(_NEAR[0], s - 1.6) / np.polyval(_NEAR[1], s - 1.6)
-    far = np.polyval(_FAR[0], s - 5.0) / np.polyval(_FAR[1], s - 5.0)
+    near = np.polyval(NEAR[0], s - 1.6) / np.polyval(NEAR[1], s - 1.6)
+    far = np.polyval(FAR[0], s - 5.0) / np.polyval(FAR[1], s - 5.0)
     return np.where(np.abs(q) <= 0.425, middle, np.sign(q) * np.where(s <= 5.0, near, far))
 
 
