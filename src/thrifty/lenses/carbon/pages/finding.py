@@ -7,12 +7,7 @@ from typing import TYPE_CHECKING
 from thrifty.report import Block, Bullets, Cell, Chart, Code, Column, Number, Section, Table, Text, number_text
 
 if TYPE_CHECKING:
-    from thrifty.footprint import Interval
     from thrifty.lenses.carbon.finding import CarbonFinding
-
-
-def _spanning(value: Interval, unit: str = "gCO2e") -> Number:
-    return Number(value=value.mid, low=value.low, high=value.high, unit=unit, truth="modelled")
 
 
 def sections_of(finding: CarbonFinding) -> list[Section]:
@@ -42,15 +37,22 @@ def brief_of(finding: CarbonFinding) -> list[Block]:
 def running(finding: CarbonFinding) -> Table:
     """Running and making, a unit and the whole job."""
     units = finding.case.job.units
+    ran, made = finding.operational_gco2e, finding.embodied_gco2e
     rows: list[list[Cell]] = [
-        ["running", Number(value=finding.operational_gco2e / units, unit="gCO2e", truth="modelled"),
-         Number(value=finding.operational_gco2e, unit="gCO2e", truth="modelled")],
-        ["making, its share of life", _spanning(finding.embodied_gco2e * (1 / units)), _spanning(finding.embodied_gco2e)],
-    ]  # fmt: skip
-    columns = (
-        Column(key="side", title="Of"), Column(key="unit", title=f"A {finding.case.job.unit}", unit="gCO2e"), Column(key="job", title="All of it", unit="gCO2e")
-    )
-    return Table(columns=columns, rows=rows, caption=f"Carbon of {finding.case.job.name} on {finding.case.device.name}: running it, and having made the device")
+        ["running", ran / units, None, None, ran],
+        ["making, its share of life", made.mid / units, made.low / units, made.high / units, made.mid],
+    ]
+    unit = finding.case.job.unit
+    return Table(
+        columns=(
+            Column(key="side", title="Of"), _grams("unit", f"A {unit}"), _grams("low", "Least"), _grams("high", "Most"), _grams("job", "All of it"),
+        ),
+        rows=rows, caption=f"Carbon of {finding.case.job.name} on {finding.case.device.name}: running it, and having made the device",
+    )  # fmt: skip
+
+
+def _grams(key: str, title: str) -> Column:
+    return Column(key=key, title=title, unit="gCO2e", truth="modelled")
 
 
 def equalities(finding: CarbonFinding) -> str:
@@ -61,9 +63,13 @@ def equalities(finding: CarbonFinding) -> str:
         f"running around the clock has emitted what making did after {_years(equal.mid)} ({_years(equal.low)} to {_years(equal.high)})"
     )  # fmt: skip
     return (
-        f"{drawn}, {years}. Over a whole service life both are equal on a grid of {grid.mid:.3g} gCO2e/kWh ({grid.low:.2g} to {grid.high:.3g}): "
+        f"{drawn}, {years}. Over a whole service life both are equal on a grid of {_round(grid.mid)} gCO2e/kWh ({_round(grid.low)} to {_round(grid.high)}): "
         "on a cleaner one, making counts for more (modelled)."
     )
+
+
+def _round(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
 
 
 def _years(years: float) -> str:
@@ -72,15 +78,13 @@ def _years(years: float) -> str:
 
 def parts(finding: CarbonFinding) -> Table:
     """Making one device by part, with the models' disagreement."""
-    rows: list[list[Cell]] = []
-    for part, made in finding.making.items():
-        ratio = finding.disagreement(part)
-        said = ", ".join(f"{name} {number_text(grams, 'gCO2e')}" for name, grams in sorted(finding.by_model.get(part, {}).items(), key=lambda pair: pair[1]))
-        rows.append([part, _spanning(made), None if ratio is None else Number(value=ratio, truth="modelled", digits=2), said])
+    rows: list[list[Cell]] = [
+        [part, made.low, made.mid, made.high, finding.disagreement(part), len(finding.by_model.get(part, {}))] for part, made in finding.making.items()
+    ]
     columns = (
-        Column(key="part", title="Part"), Column(key="carbon", title="Making", unit="gCO2e"), Column(key="ratio", title="Most over least"),
-        Column(key="models", title="What public models say"),
-    )
+        Column(key="part", title="Part"), _grams("low", "Least"), _grams("mid", "Median"), _grams("high", "Most"),
+        Column(key="ratio", title="Most over least", truth="modelled", digits=2), Column(key="models", title="Models", truth="given", style="integer"),
+    )  # fmt: skip
     return Table(columns=columns, rows=rows, caption="Making one device, part by part; the range is what public models disagree on")
 
 
