@@ -31,6 +31,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     ("words", "said"),
     [
         (("embodied", "logic:area_mm2=1e308,node_nm=7"), "area_mm2=1e308 is above 1e+12. Give e.g. area_mm2=814."),
+        ((*OPERATE, "--weather", "mars"), "No weather year named 'mars'. List them with: thrifty carbon operate --list"),
         (("embodied", "dram:gb=1e308"), "gb=1e308 is above 1e+12. Give e.g. gb=384."),
         (("embodied", "logic:area_mm2=826,node_nm=7,fab_ci=583000"), "fab_ci=583000 is above 3000. Give e.g. fab_ci=583."),
         (("embodied", "1000000000000000*logic:area_mm2=1e12,node_nm=7,yield=1e-300"), "'logic:area_mm2=1e12,node_nm=7,yield=1e-300' comes to more kilograms "

@@ -45,10 +45,10 @@ def test_schedule_under_a_cap_over_places_with_a_forecast(capsys: pytest.Capture
 
 
 def test_policy_finds_the_price_that_changes_the_plan(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    (tmp_path / "clean.csv").write_text("time,intensity\n" + "".join(f"2020-03-02T{h:02}:00Z,100\n" for h in range(24)))
-    (tmp_path / "dirty.csv").write_text("time,intensity\n" + "".join(f"2020-03-02T{h:02}:00Z,600\n" for h in range(24)))
+    (tmp_path / "clean.csv").write_text("time,intensity [gCO2e/kWh]\n" + "".join(f"2020-03-02T{h:02}:00Z,100\n" for h in range(24)))
+    (tmp_path / "dirty.csv").write_text("time,intensity [gCO2e/kWh]\n" + "".join(f"2020-03-02T{h:02}:00Z,600\n" for h in range(24)))
     for name, usd in (("clean", 0.15), ("dirty", 0.10)):
-        (tmp_path / f"{name}-usd.csv").write_text("time,price\n" + "".join(f"2020-03-02T{h:02}:00Z,{usd}\n" for h in range(24)))
+        (tmp_path / f"{name}-usd.csv").write_text("time,price [USD/kWh]\n" + "".join(f"2020-03-02T{h:02}:00Z,{usd}\n" for h in range(24)))
     (tmp_path / "jobs.toml").write_text(
         '[[jobs]]\nname = "a"\npower = "1 MW"\nduration = "2 h"\nrelease = "2020-03-02T00:00Z"\nslack = "4 h"\n'
         + "".join(f'[[places]]\nname = "{name}"\nmix = "{name}.csv"\nprices = "{name}-usd.csv"\n' for name in ("dirty", "clean"))

@@ -39,6 +39,15 @@ def test_grams_and_kilograms_are_told_apart(tmp_path: Path, unit: str, factor: f
     assert series.values_T == pytest.approx([300, 200]) and series.unit == "gCO2e/kWh"
 
 
+@pytest.mark.parametrize("head", ["gCO2e/kWh", "kgCO2e/kWh", "gCO2/kWh"])
+def test_a_head_that_is_a_unit_states_it(tmp_path: Path, head: str) -> None:
+    lines = [f"2020-01-01T0{k}:00Z,{0.3 if 'kg' in head else 300}" for k in range(2)]
+    path = written(tmp_path, rows(*lines, head=f"time,{head}"))
+    assert read_series(path, "intensity")[0].values_T == pytest.approx([300, 300])
+    with pytest.raises(BadValue, match=f"a.csv states {head} for '{head}', and --mix-unit says tCO2e/MWh. Leave --mix-unit out."):
+        read_series(path, "intensity", unit="tCO2e/MWh", option="--mix-unit")
+
+
 def test_an_autumn_day_repeats_an_hour_in_order(tmp_path: Path) -> None:
     stamps = ["00:00", "01:00", "01:00", "02:00"]
     series, _ = read_series(written(tmp_path, rows(*(f"2020-11-01 {s},{k}" for k, s in enumerate(stamps)))), "load", zone="America/Los_Angeles")

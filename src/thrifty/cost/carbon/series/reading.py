@@ -117,12 +117,14 @@ def series_of(
     if stamps not in ("start", "end"):
         raise BadValue(f"stamps='{stamps}' is unknown. Choose start or end.")
     stated, raw = table.columns[column]
+    dimension, target, factor = _TARGETS[kind]
+    stated = stated or _unit_as_head(column, dimension, factor)
     said = stated or unit
     if stated and unit and stated != unit:
         raise BadValue(f"{file} states {stated} for '{column}', and {option} says {unit}. Leave {option} out.")
-    dimension, target, factor = _TARGETS[kind]
     if not said:
-        raise BadValue(f"{file} states no unit for '{column}'. Write it in the head, e.g. '{column} [{target}]', or give {option} {target}.")
+        way_out = f", or give {option} {target}" if option else ""
+        raise BadValue(f"{file} states no unit for '{column}'. Write it in the head, e.g. '{column} [{target}]'{way_out}.")
     read = [read_stamp(text, f"{file}, {place}") for text, place in zip(table.times, table.places, strict=True)]
     own_zone = zone or table.zone
     moments = instants(read, table.places, file, own_zone)
@@ -286,6 +288,14 @@ def _number(value: Any, where: str, column: str) -> float:
     if number < 0:
         raise BadFile(f"{where}: {column} is {number:g}, below 0. Mend it; where small negatives are metering of plants at rest, write 0.")
     return number
+
+
+def _unit_as_head(column: str, dimension: str, factor: float) -> str:
+    """A head that is nothing but a rate's unit, as in "time,gCO2e/kWh", states it; "" for any other."""
+    try:
+        return column if "/" in column and _scale(column, dimension, factor, HOUR_S) else ""
+    except BadValue:
+        return ""
 
 
 def _scale(unit: str, dimension: str, factor: float, step_s: float) -> float:

@@ -181,8 +181,11 @@ def _calendar_years(grid: Intensity) -> tuple[datetime, datetime]:
 def _supply(load: Series, region: str | None, weather: str, *, solar: float, wind: float, battery: float, start_share: float) -> Supply | None:
     """Own supply, None where there is none."""
     from thrifty.cost.carbon.operational import Supply, regional_shares, weather_shares
+    from thrifty.cost.carbon.series import load_weather
     from thrifty.cost.carbon.supply import Battery
 
+    if weather:
+        load_weather(weather)  # an unknown place is refused even where nothing is built there
     if not (solar or wind or battery):
         return None
     if weather:

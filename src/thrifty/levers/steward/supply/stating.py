@@ -48,7 +48,7 @@ def asked_question(**asked: Any) -> Question:
     fill = said["fill"] or None
     notes: list[str] = []
     if said["mix"]:
-        grid = read_mix(Path(said["mix"]), said["boundary"] or "life-cycle", fill=fill)
+        grid = read_mix(Path(said["mix"]), said["boundary"] or "life-cycle", fill=fill, option="")
         region, place = None, Path(said["mix"]).stem
     else:
         grid = intensity_of_grid(said["site"], said["boundary"] or None, fill=fill)
@@ -109,7 +109,7 @@ def _load(said: Mapping[str, Any], grid: Series, flat: bool, region: str | None)
     zone = time_zone(grid.zone)
     start, end = (instant(said[key], zone, f"--{key}") if said[key] else None for key in ("from", "to"))
     if said["load"]:
-        load, notes = read_series(Path(said["load"]), "load", fill=said["fill"] or None, zone=grid.zone)
+        load, notes = read_series(Path(said["load"]), "load", fill=said["fill"] or None, zone=grid.zone, option="")
         load = load.within(start or load.start, end or load.end)
         if load.values_T.min() < 0:
             raise BadValue(f"{load.name} falls to {load.values_T.min():g} MW. A load is at least 0.")

@@ -44,7 +44,11 @@ def test_bad_jobs(given: dict[str, object], message: str) -> None:
     (ROW.replace("power=1 kW,", ""), r"job 'a' has no power\. Add power\."),
     (ROW.replace("1 kW", "1 kg"), r"job 'a': power '1 kg': unit 'kg' has the wrong dimension for a power"),
     (ROW.replace("1 kW", "many"), r"job 'a': power 'many' is not a quantity"),
-    (ROW.replace("1 kW", "nan"), r"job 'a': power 'nan' is not finite"),
+    (ROW.replace("1 kW", "nan kW"), r"job 'a': power 'nan kW' is not finite"),
+    (ROW.replace("1 kW", "400"), r"job 'a': power '400' has no unit\. Write a number and a unit, e\.g\. '2 kW'\."),
+    (ROW.replace("2 h", "2"), r"job 'a': duration '2' has no unit\. Write a number and a unit, e\.g\. '4 h'\."),
+    (ROW + ",slack=8", r"job 'a': slack '8' has no unit"),
+    (ROW + ",moved=200", r"job 'a': moved '200' has no unit\. Write a number and a unit, e\.g\. '200 GB'\."),
     (ROW + ",deadline=someday", r"job 'a': 'someday' is no time"),
     (ROW + ",deadline=2020-03-03,slack=2 h", r"job 'a' has both a deadline and a slack"),
     (ROW + ",slack=-2 h", r"job 'a': early 0 h, slack -2 h\. Give times of at least 0"),
@@ -118,7 +122,7 @@ def test_files_of_all_kinds_say_the_same(tmp_path: Path) -> None:
     row = {"name": "a", "power": "2 kW", "duration": "90 min", "release": "2020-03-02T09:00", "slack": "8 h", "interruptible": True, "elastic": [1, 0.5]}
     (tmp_path / "j.json").write_text(json.dumps({"jobs": [row]}))
     (tmp_path / "j.toml").write_text(
-        '[[jobs]]\nname = "a"\npower = 2000\nduration = 1.5\nrelease = 2020-03-02T09:00:00\nslack = 8\ninterruptible = true\nelastic = [1, 0.5]\n'
+        '[[jobs]]\nname = "a"\npower = "2000 W"\nduration = "1.5 h"\nrelease = 2020-03-02T09:00:00\nslack = "8 h"\ninterruptible = true\nelastic = [1, 0.5]\n'
     )
     (tmp_path / "j.csv").write_text("name,power,duration,release,slack,interruptible,elastic\na,2 kW,90 min,2020-03-02T17:00Z,8 h,yes,1 0.5\n")
     found = {read_jobs(tmp_path / f"j.{kind}", LA) for kind in ("json", "toml", "csv")}
@@ -143,11 +147,19 @@ def test_bad_files(tmp_path: Path, name: str, text: str, message: str) -> None:
 
 
 def test_places_of_a_file(tmp_path: Path) -> None:
-    (tmp_path / "grid.csv").write_text("time,intensity\n2020-03-02T00:00Z,100\n2020-03-02T01:00Z,50\n")
+    (tmp_path / "grid.csv").write_text("time,intensity [gCO2e/kWh]\n2020-03-02T00:00Z,100\n2020-03-02T01:00Z,50\n")
     (tmp_path / "j.toml").write_text('[[places]]\nname = "own"\nmix = "grid.csv"\ncap = "2 MW"\npower_scale = 1.5\nembodied_g_per_h = 9\n')
     (only,) = read_places(tmp_path / "j.toml")
     assert (only.name, only.cap_w, only.power_scale, only.embodied_g_per_h) == ("own", 2e6, 1.5, 9)
     assert only.intensity.series.values_T.tolist() == [100, 50]
+    (tmp_path / "bare.csv").write_text("time,x\n2020-03-02T00:00Z,100\n2020-03-02T01:00Z,50\n")
+    for key in ("mix", "prices"):
+        (tmp_path / "j.toml").write_text(f'[[places]]\nname = "us-california"\n{key} = "bare.csv"\n')
+        with pytest.raises(BadValue, match=r"bare\.csv states no unit for 'x'\. Write it in the head, e\.g\. 'x \[[^]]*\]'\.$"):
+            read_places(tmp_path / "j.toml")
+    (tmp_path / "j.toml").write_text('[[places]]\nname = "own"\nmix = "grid.csv"\ncap = 2\n')
+    with pytest.raises(BadValue, match=r"place 'own': cap '2' has no unit\. Write a number and a unit, e\.g\. '2 MW'\."):
+        read_places(tmp_path / "j.toml")
     (tmp_path / "j.toml").write_text('[[places]]\nname = "own"\nmixx = "grid.csv"\n')
     with pytest.raises(BadValue, match=r"place 'own' has unknown key 'mixx'\. Allowed: name, site, mix"):
         read_places(tmp_path / "j.toml")

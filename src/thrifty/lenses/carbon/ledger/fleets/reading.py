@@ -139,4 +139,4 @@ def _moment(value: Any, where: str) -> datetime | None:
 
 
 def _load(value: Any, file: Path) -> Series | None:
-    return None if value is None else read_series(file.parent / str(value), "load")[0]
+    return None if value is None else read_series(file.parent / str(value), "load", option="")[0]

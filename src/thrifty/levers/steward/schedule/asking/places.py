@@ -104,7 +104,7 @@ def _from_row(row: Mapping[str, Any], folder: Path, boundary: Boundary | None, f
             except (TypeError, ValueError):
                 raise BadValue(f"place '{name}': {key}='{row[key]}' is not a number. Give one.") from None
     if "cap" in row:
-        given["cap_w"] = stated(f"place '{name}': cap", row["cap"], "power", plain="W")
+        given["cap_w"] = stated(f"place '{name}': cap", row["cap"], "power", example="2 MW")
     files = {key: folder / str(row[key]) for key in ("mix", "prices") if key in row}
     return place_of(name, site=str(row.get("site", "")), boundary=boundary, fill=fill, **files, **given)
 

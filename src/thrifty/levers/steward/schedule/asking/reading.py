@@ -1,7 +1,7 @@
 """Jobs from files: TOML (`[[jobs]]`), JSON (a list, or {"jobs": [...]}) and CSV (one row a job), or from one line of text.
 
     [[jobs]]
-    name = "nightly"           power = "2 kW"              duration = "30 min"       # a number is in watts, in hours
+    name = "nightly"           power = "2 kW"              duration = "30 min"       # a number without its unit is refused
     release = 2020-01-01T01:00:00   # local time of the home place, or with an offset
     slack = "8 h"              # done that much later than at once; or deadline = time | "next-workday" | "semi-weekly"
     early = "8 h"              # may begin that much before its release
@@ -94,16 +94,16 @@ def jobs_of(row: Mapping[str, Any], zone: ZoneInfo) -> list[Job]:
 
 def _job(row: Mapping[str, Any], name: str, release: datetime, zone: ZoneInfo) -> Job:
     what = f"job '{name}'"
-    duration_s = stated(f"{what}: duration", row["duration"], "time", plain="h")
-    early_s = stated(f"{what}: early", row.get("early", 0), "time", plain="h")
-    slack_s = stated(f"{what}: slack", row.get("slack", 0), "time", plain="h")
+    duration_s = stated(f"{what}: duration", row["duration"], "time", example="4 h")
+    early_s = stated(f"{what}: early", row.get("early", "0 h"), "time", example="8 h")
+    slack_s = stated(f"{what}: slack", row.get("slack", "0 h"), "time", example="8 h")
     if early_s < 0 or slack_s < 0:
         raise BadValue(f"{what}: early {early_s / 3600:g} h, slack {slack_s / 3600:g} h. Give times of at least 0.")
     made = Job(
-        name=name, power_w=stated(f"{what}: power", row["power"], "power", plain="W"), duration_s=duration_s, release=release,
+        name=name, power_w=stated(f"{what}: power", row["power"], "power", example="2 kW"), duration_s=duration_s, release=release,
         earliest=release - timedelta(seconds=early_s) if early_s else None, deadline=datetime.max.replace(tzinfo=release.tzinfo),
         interruptible=_flag(row.get("interruptible", False), what), elastic=_numbers(row.get("elastic", ()), what),
-        places=_names(row.get("places", ())), moved_bytes=stated(f"{what}: moved", row.get("moved", 0), "capacity", plain="B"),
+        places=_names(row.get("places", ())), moved_bytes=stated(f"{what}: moved", row.get("moved", "0 B"), "capacity", example="200 GB"),
     )  # fmt: skip
     given = row.get("deadline")
     if given not in (None, "") and slack_s:

@@ -21,23 +21,13 @@ def grid_intensity(name: str, boundary: Boundary | None = None, fill: Fill | Non
 
 
 def own_intensity(path: Path, boundary: Boundary | None = None, fill: Fill | None = None, zone: str | None = None) -> Intensity:
-    """The user's own intensity or mix; without a boundary it is taken as life-cycle, without a unit as gCO2e/kWh. Raises BadFile."""
-    try:
-        return read_mix(path, boundary or "life-cycle", zone=zone, fill=fill)
-    except BadValue as error:
-        if "states no unit" not in str(error):
-            raise
-        return read_mix(path, boundary or "life-cycle", unit="gCO2e/kWh", zone=zone, fill=fill)
+    """The user's own intensity or mix; without a boundary it is taken as life-cycle. Raises BadFile, BadValue where its head states no unit."""
+    return read_mix(path, boundary or "life-cycle", zone=zone, fill=fill, option="")
 
 
 def own_prices(path: Path, fill: Fill | None = None, zone: str | None = None) -> Series:
-    """The user's own prices of electricity, USD/kWh where the file states no unit. Raises BadFile."""
-    try:
-        return read_series(path, "price", zone=zone, fill=fill)[0]
-    except BadValue as error:
-        if "states no unit" not in str(error):
-            raise
-        return read_series(path, "price", unit="USD/kWh", zone=zone, fill=fill)[0]
+    """The user's own prices of electricity. Raises BadFile, BadValue where the head states no unit."""
+    return read_series(path, "price", zone=zone, fill=fill, option="")[0]
 
 
 def must_be_alike(intensities: Sequence[Intensity]) -> None:
