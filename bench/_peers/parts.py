@@ -101,10 +101,8 @@ def device_rows(peer: Boavizta) -> list[Row]:
         ))  # fmt: skip
     theirs, _ = peer.made_kg("cpu", {"name": "AMD EPYC 9654"})
     whole = price(parse_part("epyc-9654"))
-    package = _pieces([piece.part for piece in whole.pieces if piece.part.kind in ("logic", "packaging")])
     rows.append(Row(
         peer="boaviztapi", item="epyc-9654", unit="kg", theirs=theirs, ours=whole.by_model["boavizta"], low=whole.kgco2e.low, high=whole.kgco2e.high,
-        steps=[Step(reason="boundary: our device is the processor with its 768 GB and its board", theirs=theirs, ours=package)],
     ))  # fmt: skip
     theirs, said = peer.made_kg("cpu", {"name": "Intel Xeon Platinum 8380"})
     unknown = fact("embodied:die_unknown.cpu.mid", "area")

@@ -63,11 +63,15 @@ class Embodied:
 def price_device(part: Part, names: Sequence[str]) -> Priced:
     """Price a part of kind "device" by its pieces. Raises NotCovered where no chosen model covers any."""
     device = find_named(str(part.parameters["name"]))
-    pieces, missing, notes = _pieces(_silicon(device), tuple(names))
+    silicon = _silicon(device)
+    alone = isinstance(device, Device) and device.kind == "cpu"
+    if alone:  # a processor is bought without the memory that its sheet pairs it with
+        silicon = replace(silicon, memory_bytes=0.0, boarded=False)
+    pieces, missing, notes = _pieces(silicon, tuple(names))
     if not pieces:
         raise NotCovered(f"{', '.join(names)} covers no part of {device.name}. Choose another model, or ensemble.")
-    if isinstance(device, Device) and device.kind == "cpu":
-        notes = (*notes, "memory is what the sheet pairs it with, the board one socket's; the processor alone is die and package")
+    if alone:
+        notes = (*notes, f"the processor alone: memory ({device.memory_bytes / _GB:.0f} GB on its sheet) and board are parts of their own, e.g. dram:gb=384")
     return priced_tree(part, pieces, missing, notes)
 
 

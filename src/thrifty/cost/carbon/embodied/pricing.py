@@ -132,6 +132,8 @@ def _notes(part: Part, values: Mapping[str, Any], names: Sequence[str]) -> tuple
     notes: list[str] = []
     if part.kind == "logic":
         node = float(values["node_nm"])
+        if "dies" not in part.parameters and values["dies"] > 1:
+            notes.append(f"larger than one exposure field: priced as {values['dies']:.0f} equal dies; say dies= to set it")
         notes += [f"{name}: {said}" for name, table in _NODE_TABLES.items() if name in names and (said := node_note(table, node))]
         if with_failing(part.kind, values, names) is not None and {"act", "imec"} & set(names):
             share = float(share_good(values))
