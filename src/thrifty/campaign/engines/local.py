@@ -59,11 +59,12 @@ class JoblibEngine:
         from joblib import Parallel, delayed, parallel_config
 
         settings: dict[str, Any] = {"inner_max_num_threads": 1} if self._backend == "loky" else {}
-        with parallel_config(backend=self._backend, n_jobs=self.workers, **settings):
-            # Chunks are batches already; arguments are small, so none is put into a file to be mapped.
-            parallel = Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs", max_nbytes=None)
-            answers = parallel(delayed(run_chunk)(self._function, chunk.number, chunk.tasks) for chunk in source)
         try:
+            with parallel_config(backend=self._backend, n_jobs=self.workers, **settings):
+                # Chunks are batches already; arguments are small, so none is put into a file to be mapped.
+                parallel = Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs", max_nbytes=None)
+                # A worker may die, and be seen to, while the first chunks are still handed out: then it is this call that raises.
+                answers = parallel(delayed(run_chunk)(self._function, chunk.number, chunk.tasks) for chunk in source)
             yield from answers
         except BrokenProcessPool:  # one of the chunks in flight killed its worker; joblib does not say which
             for number in list(source.flying):
