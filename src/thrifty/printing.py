@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -44,3 +45,18 @@ def print_json(value: Any) -> None:
     import typer
 
     typer.echo(json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False))
+
+
+def command_line(*words: object, **options: object) -> str:
+    """The command that gives an answer again, quoted for a shell: words as they are, then ``--option value`` of each option that is not left as usual.
+
+    Left out are None, "", 0 and False (state a zero that counts as text); True is a flag; a list repeats its option; `_` in a name is a dash.
+    """
+    said = [shlex.quote(str(word)) for word in words]
+    for name, value in options.items():
+        for each in value if isinstance(value, list | tuple) else [value]:
+            if each in (None, "", 0, False):
+                continue
+            text = f"{each:g}" if isinstance(each, float) and float(f"{each:g}") == each else str(each)
+            said += [f"--{name.replace('_', '-')}", *([] if each is True else [shlex.quote(text)])]
+    return " ".join(said)

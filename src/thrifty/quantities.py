@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 Truth = Literal["measured", "modelled", "literature"]
 """Where a number comes from: run here and now, computed by a named model, or read in a named source."""
 
+HOUR_S: Final = 3600.0
+DAY_S: Final = 86400.0
+YEAR_S: Final = 365.25 * DAY_S
+J_PER_KWH: Final = 3.6e6
+HOURS_PER_YEAR: Final = YEAR_S / HOUR_S
+G_PER_KG: Final = 1e3
+"""Definitions, not measurements: the one place of what rooms convert between. A year is the mean Julian one, as in the units below."""
+
 DIMENSIONS: Final[dict[str, str]] = {
     # what a sheet may state -> the unit that the loaded float is in
     "compute": "FLOP/s",

@@ -12,8 +12,9 @@ from thrifty.cost.carbon import CarbonModel
 from thrifty.cost.carbon.series.grids import intensity_of_grid
 from thrifty.hardware import load as load_device
 from thrifty.hardware import load_site
-from thrifty.lenses.carbon.finding import YEAR_S, CarbonFinding, hours_of_day
+from thrifty.lenses.carbon.finding import CarbonFinding, hours_of_day
 from thrifty.lenses.carbon.lens import CarbonLens
+from thrifty.quantities import YEAR_S
 from thrifty.workload import load as load_workload
 
 

@@ -25,7 +25,7 @@ def test_paper_the_contract_on_california(capsys: pytest.CaptureFixture[str]) ->
     year = asked(capsys, *CAL, "--battery", "100")
     assert (year["from"], year["to"]) == ("2020-01-01T08:00:00+00:00", "2021-01-01T08:00:00+00:00")  # the local calendar year, 8784 hours
     assert any("battery starts 100% full" in note for note in year["notes"])
-    assert year["command"] == 'thrifty carbon operate --power 20MW --site eia-cal --battery 100 --solar 80MW --wind "80 MW"'
+    assert year["command"] == "thrifty carbon operate --power 20MW --site eia-cal --battery 100 --solar 80MW --wind '80 MW'"
 
 
 def test_sites_files_weather_and_signals(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from thrifty.cost.carbon import CarbonModel
 from thrifty.cost.carbon.series.grids import intensity_of_grid
 from thrifty.hardware import load, load_site
 from thrifty.levers import Refusal
-from thrifty.levers.steward.lever import LONGER_YEARS, STEWARD, YEAR_S, green_share
+from thrifty.levers.steward.lever import LONGER_YEARS, STEWARD, green_share
+from thrifty.quantities import YEAR_S
 
 
 def case(site: str) -> Case:

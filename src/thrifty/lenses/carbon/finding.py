@@ -5,19 +5,17 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from thrifty.cost import Case
 from thrifty.cost.carbon import CarbonModel
-from thrifty.cost.carbon.operational import J_PER_KWH
 from thrifty.footprint import Interval
 from thrifty.lenses.carbon.ledger import Ledger
 from thrifty.lenses.carbon.workloads.places import hourly_grid
+from thrifty.quantities import J_PER_KWH, YEAR_S
 from thrifty.report import Block, Section
-
-YEAR_S: Final = 365.25 * 86400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

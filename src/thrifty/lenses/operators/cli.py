@@ -4,7 +4,6 @@ They parse, look and print."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +14,7 @@ from thrifty.lenses.operators.commands import running
 from thrifty.lenses.operators.commands.options import DEVICE, Attention, Captured, Format, Json, Name, On, Phase, Preset, Sizes, Where, subject_of
 from thrifty.printing import make_table, print_json, print_parts
 from thrifty.quantities import show as write
-from thrifty.version import __version__
+from thrifty.report import made_now
 
 app = typer.Typer(no_args_is_help=True, help="What dominates: operators, attention, sequences and rooflines of models and whole pipelines.")
 
@@ -53,7 +52,7 @@ def show(
     words = ["thrifty operators show", workload, *(f"--set {text}" for text in sizes or ())]
     chosen = {"on": on, "preset": preset, "phase": phase, "format": number_format, "attention": attention, "site": site}
     words += [f"--{key} {value}" for key, value in chosen.items() if value]
-    command, made = " ".join(words), f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}"
+    command, made = " ".join(words), made_now()
     if out is not None:
         write_html(page_of(finding, command=command, generated=made), out)
     if as_json:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from thrifty.errors import BadValue, NoRoom
 from thrifty.levers.parallelize import options as o
-from thrifty.printing import print_json, print_parts
-from thrifty.version import __version__
+from thrifty.report import give, made_now
 
 if TYPE_CHECKING:
-    from thrifty.report import Page
+    pass
 
 DRAWN: Final = ("timeline", "pareto", "rows")
 """Sections of pages that are drawings of many rows."""
@@ -50,7 +46,7 @@ def evaluate(
         "evaluate", workload, on=on, devices=devices, **o.asked_for(task, freeze, train_layers, lora_rank, base_format, phase, context), plan=plan,
         batch=batch, mode=mode, seq=seq, format=number_format, site="" if site == "world" else site, samples=samples, spread=spread,
     )  # fmt: skip
-    _give(lambda: answer_page(answer, command=command, generated=_now()), answer.to_dict(), out, as_json)
+    give(lambda: answer_page(answer, command=command, generated=made_now()), answer.to_dict, out, as_json, drawn=DRAWN)
 
 
 @app.command("search")
@@ -96,7 +92,7 @@ def search(
         )  # fmt: skip
         words = o.said("search", workload, on=on, devices=devices, task=task, phase=phase, seq=seq, new_tokens=new_tokens, ttft_ms=ttft_ms, tpot_ms=tpot_ms)
         said = {"workload": workload, "system": on, **served.to_dict()}
-        _give(lambda: serving_page(workload, on, served, command=words, generated=_now()), said, out, as_json)
+        give(lambda: serving_page(workload, on, served, command=words, generated=made_now()), lambda: said, out, as_json, drawn=DRAWN)
         return
     if ttft_ms or tpot_ms or new_tokens != 256:
         raise BadValue("ttft_ms, tpot_ms and new_tokens are of two pools, and the phase is not disaggregated. Choose --phase disaggregated, or leave them out.")
@@ -112,7 +108,7 @@ def search(
         **o.asked_for(task, freeze, train_layers, lora_rank, base_format, phase, context), site="" if site == "world" else site, samples=samples,
         deadline_hours=deadline_hours, power_kw=power_kw, offload=offload, cp="" if contexts == "1" else contexts,
     )  # fmt: skip
-    _give(lambda: search_page(question, found, command=command, generated=_now()), found.to_dict(), out, as_json)
+    give(lambda: search_page(question, found, command=command, generated=made_now()), found.to_dict, out, as_json, drawn=DRAWN)
 
 
 @app.command("sweep")
@@ -132,7 +128,7 @@ def sweep(
     usual = task if task != "pretrain" else ""
     command = o.said("sweep", workload, on=on, devices=devices, task=usual, plan=str(words), batch=batch, mode=mode, seq=seq, factors=factors)
     said = {"workload": question.layers.name, "on": question.system.name, "mode": mode, "truth": "modelled", "plan": str(words), **found.to_dict()}
-    _give(lambda: sweep_page(question, words, found, command=command, generated=_now()), said, out, as_json)
+    give(lambda: sweep_page(question, words, found, command=command, generated=made_now()), lambda: said, out, as_json, drawn=DRAWN)
 
 
 @app.command("compare")
@@ -153,7 +149,7 @@ def compare(
         samples=samples,
     )  # fmt: skip
     said = {"workload": questions[0][1].layers.name, "mode": mode, "truth": "modelled", "sides": [side.to_dict() for side in sides]}
-    _give(lambda: compare_page(questions[0][1], sides, command=command, generated=_now()), said, out, as_json)
+    give(lambda: compare_page(questions[0][1], sides, command=command, generated=made_now()), lambda: said, out, as_json, drawn=DRAWN)
 
 
 @app.command("explain")
@@ -174,7 +170,7 @@ def explain(
     usual = task if task != "pretrain" else ""
     command = o.said("explain", workload, on=on, devices=devices, task=usual, plan=plan, batch=batch, mode=mode, seq=seq, reach=reach)
     said = {**answer.to_dict(), "why": reasons.to_dict(), "reach": {"speedup": reach, "factors": needed}}
-    _give(lambda: explain_page(answer, reasons, reach, needed, command=command, generated=_now()), said, out, as_json)
+    give(lambda: explain_page(answer, reasons, reach, needed, command=command, generated=made_now()), lambda: said, out, as_json, drawn=DRAWN)
 
 
 @app.command("validate")
@@ -193,27 +189,7 @@ def validate(
     with showing() as progress:
         found = hold_against(data, folds=folds, progress=progress)
     command = "thrifty parallelize validate" + (f" --data {data}" if data else "")
-    _give(lambda: validation_page(found, command=command, generated=_now()), found.to_dict(), out, as_json)
-
-
-def _give(page: Callable[[], Page], said: dict[str, Any], out: Path | None, as_json: bool) -> None:
-    """The answer where it is wanted: a page, JSON, the terminal, which gets no section that is one large drawing."""
-    from thrifty.report import to_terminal, write_html
-
-    if out is not None:
-        write_html(page(), out)
-    if as_json:
-        print_json(said)
-        return
-    shown = page()
-    print_parts(
-        to_terminal(replace(shown, sections=[section for section in shown.sections if section.anchor not in DRAWN])),
-        *([f"page: {out}"] if out is not None else []),
-    )
-
-
-def _now() -> str:
-    return f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}"
+    give(lambda: validation_page(found, command=command, generated=made_now()), found.to_dict, out, as_json, drawn=DRAWN)
 
 
 def _numbers(text: str) -> list[float]:

@@ -14,6 +14,7 @@ from thrifty.cost.plans.plan import OPTIONS, STRATEGIES, Plan
 from thrifty.cost.plans.tasks import PARTS, TASKS, Task
 from thrifty.errors import BadValue
 from thrifty.levers.parallelize.asking.questions import Question, ask
+from thrifty.printing import command_line
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Name = Annotated[str, typer.Argument(metavar="WORKLOAD", help="A model of the catalogue (NAME:published: the paper's stand-in), a sheet or a model folder.")]
@@ -85,11 +86,4 @@ def asked_for(
 
 def said(command: str, workload: str, **options: Any) -> str:
     """The command that makes an answer again."""
-    words = [f"thrifty parallelize {command} {workload}"]
-    for key, value in options.items():
-        for each in value if isinstance(value, (list, tuple)) else [value]:
-            if each in (None, "", 0, 0.0, False):
-                continue
-            word = f"--{key.replace('_', '-')}"
-            words.append(word if each is True else f'{word} "{each}"' if ";" in str(each) else f"{word} {each}")
-    return " ".join(words)
+    return command_line("thrifty", "parallelize", command, workload, **options)

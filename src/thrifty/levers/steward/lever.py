@@ -21,13 +21,13 @@ from thrifty.cost.carbon.series.library import region_of
 from thrifty.errors import ThriftyError
 from thrifty.footprint import Footprint
 from thrifty.levers.contract import Estimate, Refusal
+from thrifty.quantities import YEAR_S
 
 HOURS: Final = (4, 8)
 """Device-hours of work a day that may wait within it."""
 LONGER_YEARS: Final = 2.0
 NEWER: Final = ("h200-sxm", "b200")
 """What a longer life is weighed against in the command that shows it: the first that is another device."""
-YEAR_S: Final = 365.25 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from thrifty.cost.carbon.metrics import (
     METRICS,
-    YEAR_S,
     Design,
     Setting,
     boundary,
@@ -21,6 +20,7 @@ from thrifty.cost.carbon.metrics import (
     winner_map,
 )  # fmt: skip
 from thrifty.errors import BadValue, UnknownName
+from thrifty.quantities import YEAR_S
 
 OLD = Design(name="old", embodied_gco2e=0.0, delay_s=1.0, energy_j=300.0, idle_w=100.0)
 NEW = Design(name="new", embodied_gco2e=150e3, delay_s=0.5, energy_j=100.0, idle_w=50.0)

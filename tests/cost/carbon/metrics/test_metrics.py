@@ -13,7 +13,6 @@ from thrifty.cost.carbon.metrics import (
     abatement_cost,
     abatement_curve,
     c2ep,
-    carbon_free_share,
     carbon_per,
     cci,
     cdp,
@@ -47,7 +46,6 @@ def test_formula_rates_by_hand() -> None:
     assert sci(3.6e6, 400.0, m, 10.0) == pytest.approx((400 + float(m)) / 10)
     assert cci(500e6, 1e24) == pytest.approx(500.0)
     np.testing.assert_allclose(carbon_per([10.0, 20.0], 4.0), [2.5, 5.0])
-    assert carbon_free_share([10.0, 10.0], [4.0, 20.0], [0.5, 0.1]) == pytest.approx((4 + 3 + 10) / 20)
     assert abatement_cost(100.0, 160.0, 5e6, 2e6) == pytest.approx(20.0)
     assert abatement_cost(100.0, 40.0, 5e6, 2e6) == pytest.approx(-20.0)
 
@@ -95,7 +93,6 @@ def test_a_robust_winner_is_least_in_all_or_there_is_none() -> None:
         (lambda: embodied_share(1.0, 3.0, 2.0), "reserved_s=3 is above life_s=2. Count more devices."),
         (lambda: embodied_share(1.0, 1.0, 2.0, 1.5), "resource_share=1.5 is above 1"),
         (lambda: sci(1.0, 1.0, 1.0, 0.0), "units=0 is not a finite number above 0"),
-        (lambda: carbon_free_share([0.0], [1.0], [0.5]), "load_T adds up to 0"),
         (lambda: abatement_cost(1.0, 2.0, 1e6, 2e6), "carbon rises or stays by 1e\\+06 gCO2e, so that nothing is abated at any price"),
         (lambda: abatement_curve([]), "no measures make no curve"),
         (lambda: abatement_curve([Measure(name="x", cost_usd=math.inf, saves_gco2e=1.0)]), "measure 'x' costs inf"),

@@ -7,9 +7,9 @@ import pytest
 
 from thrifty.cost.carbon.factors import Distribution
 from thrifty.cost.carbon.factors.normal import normal_share
-from thrifty.cost.carbon.metrics import YEAR_S
 from thrifty.errors import BadValue, UnknownName
 from thrifty.lenses.carbon.comparing import Comparison, Question, Subject, compare_subjects, eliminate, read_subject
+from thrifty.quantities import YEAR_S
 
 EXACT = Distribution.exact
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from thrifty.cost.carbon.embodied.models.tables import J_PER_KWH, Number, Values
+from thrifty.cost.carbon.embodied.models.tables import Number, Values
 from thrifty.errors import BadValue
+from thrifty.quantities import J_PER_KWH
 
 _WHOLE: Final = "a whole number of at least 1"
 

@@ -21,9 +21,10 @@ from thrifty.cost.carbon.embodied.parts.checking import EPA_TABLE
 from thrifty.cost.carbon.embodied.parts.kinds import DRAM_TYPES
 from thrifty.cost.carbon.embodied.parts.naming import Silicon, find_named
 from thrifty.cost.carbon.embodied.parts.part import Part
-from thrifty.cost.carbon.embodied.pricing import G_PER_KG, Priced, price, priced_tree
+from thrifty.cost.carbon.embodied.pricing import Priced, price, priced_tree
 from thrifty.footprint.interval import Interval
 from thrifty.hardware.device import Device
+from thrifty.quantities import G_PER_KG
 
 _NOTHING: Final = Interval.exact(0.0)
 _BOARDS: Final = {"gpu": "gpu-board", "tpu": "gpu-board", "npu": "gpu-board", "cpu": "mainboard", "soc": "board"}

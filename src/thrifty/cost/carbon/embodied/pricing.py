@@ -14,8 +14,8 @@ from thrifty.cost.carbon.embodied.parts.checking import complete
 from thrifty.cost.carbon.embodied.parts.part import Part
 from thrifty.cost.carbon.factors import load_pack
 from thrifty.footprint.interval import Interval
+from thrifty.quantities import G_PER_KG
 
-G_PER_KG: Final = 1e3
 _NODE_TABLES: Final = {"act": "logic:act.epa", "imec": "logic:imec.cpa", "llmcarbon": "logic:llmcarbon.cpa"}
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from thrifty.cost.carbon.factors.distribution import Distribution
 from thrifty.hardware.units import convert
+
+MOST_G_PER_KWH: Final = 3000.0
+"""No grid emits as much (coal alone about a third): what is above is grams taken for kilograms. Not a fact, a guard against slips of units."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,13 +11,12 @@ Each metric answers another question; none is "the" right one, so commands show 
 
 from thrifty.cost.carbon.metrics.boundaries import Envelope, boundary, envelope, envelope_of, turning_utilisation, winner_map
 from thrifty.cost.carbon.metrics.combined import c2ep, cdp, ce2p, cep, tcdp, tcep, total_carbon
-from thrifty.cost.carbon.metrics.designs import METRICS, YEAR_S, Design, Metric, Setting, carbon_of, parts_of
+from thrifty.cost.carbon.metrics.designs import METRICS, Design, Metric, Setting, carbon_of, parts_of
 from thrifty.cost.carbon.metrics.rates import (
     Measure,
     Step,
     abatement_cost,
     abatement_curve,
-    carbon_free_share,
     carbon_per,
     cci,
     embodied_share,
@@ -26,7 +25,7 @@ from thrifty.cost.carbon.metrics.rates import (
 from thrifty.cost.carbon.metrics.relative import Verdict, ncf, robust_winner, turning_alpha, whatever_alpha
 
 __all__ = [
-    "METRICS", "YEAR_S", "Design", "Envelope", "Measure", "Metric", "Setting", "Step", "Verdict", "abatement_cost", "abatement_curve", "boundary", "c2ep",
-    "carbon_free_share", "carbon_of", "carbon_per", "cci", "cdp", "ce2p", "cep", "embodied_share", "envelope", "envelope_of", "ncf", "parts_of",
+    "METRICS", "Design", "Envelope", "Measure", "Metric", "Setting", "Step", "Verdict", "abatement_cost", "abatement_curve", "boundary", "c2ep",
+    "carbon_of", "carbon_per", "cci", "cdp", "ce2p", "cep", "embodied_share", "envelope", "envelope_of", "ncf", "parts_of",
     "robust_winner", "sci", "tcdp", "tcep", "total_carbon", "turning_alpha", "turning_utilisation", "whatever_alpha", "winner_map",
 ]  # fmt: skip

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from thrifty.cost.carbon.metrics.designs import METRICS, YEAR_S, Design, lines
+from thrifty.cost.carbon.metrics.designs import METRICS, Design, lines
 from thrifty.cost.carbon.metrics.doors import Floats, amounts, positive
-from thrifty.cost.carbon.metrics.rates import J_PER_KWH
 from thrifty.errors import BadValue, unknown_name
+from thrifty.quantities import J_PER_KWH, YEAR_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

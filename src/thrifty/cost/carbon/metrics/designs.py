@@ -16,10 +16,8 @@ import numpy as np
 
 from thrifty.cost.carbon.metrics import combined
 from thrifty.cost.carbon.metrics.doors import Floats, amounts, positive, shares
-from thrifty.cost.carbon.metrics.rates import J_PER_KWH
 from thrifty.errors import BadValue
-
-YEAR_S: Final = 365.25 * 86400
+from thrifty.quantities import J_PER_KWH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,10 +17,10 @@ import numpy.typing as npt
 
 from thrifty.cost.carbon.metrics.doors import Floats, amounts, positive, shares
 from thrifty.errors import BadValue
+from thrifty.quantities import J_PER_KWH
 
 G_PER_T = 1e6
 FLOP_PER_EFLOP = 1e18
-J_PER_KWH = 3.6e6
 
 
 def embodied_share(
@@ -51,17 +51,6 @@ def carbon_per(carbon_gco2e: npt.ArrayLike, units: npt.ArrayLike) -> Floats:
 def cci(carbon_gco2e: npt.ArrayLike, flops: npt.ArrayLike) -> Floats:
     """Compute carbon intensity, gCO2e/EFLOP: all carbon of a life over all FLOPs done in it (done, not peak)."""
     return carbon_per(carbon_gco2e, flops) * FLOP_PER_EFLOP
-
-
-def carbon_free_share(load_T: npt.ArrayLike, contracted_T: npt.ArrayLike, grid_share_T: npt.ArrayLike) -> float:
-    """Share of load that carbon-free energy meets hour by hour: contracted first, the grid's own share for the rest. Raises BadValue for no load."""
-    load, contracted = amounts(load_T=load_T, contracted_T=contracted_T)
-    (grid,) = shares(grid_share_T=grid_share_T)
-    total = float(load.sum())
-    if total <= 0:
-        raise BadValue(f"load_T adds up to {total:g}, so that no share of it can be met. Give a load above 0.")
-    matched = np.minimum(load, contracted)
-    return float((matched + (load - matched) * grid).sum()) / total
 
 
 def abatement_cost(

@@ -7,8 +7,8 @@
 
 from thrifty.cost.carbon.operational.accounts import Accounts, Hours, account
 from thrifty.cost.carbon.operational.supplied import Supply, regional_shares, weather_shares
-from thrifty.cost.carbon.operational.yearly import J_PER_KWH, operational_g, operational_g_per_j
+from thrifty.cost.carbon.operational.yearly import operational_g, operational_g_per_j
 
 __all__ = [
-    "J_PER_KWH", "Accounts", "Hours", "Supply", "account", "operational_g", "operational_g_per_j", "regional_shares", "weather_shares",
+    "Accounts", "Hours", "Supply", "account", "operational_g", "operational_g_per_j", "regional_shares", "weather_shares",
 ]  # fmt: skip

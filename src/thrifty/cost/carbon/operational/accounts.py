@@ -21,9 +21,9 @@ from thrifty.cost.carbon.operational.supplied import Supply
 from thrifty.cost.carbon.series import Intensity, Series, same_steps
 from thrifty.cost.carbon.series.series import Floats
 from thrifty.cost.carbon.supply import annual_matching, cfe_score, coverage, replay, shift_days, supply_embodied_g
-from thrifty.cost.carbon.supply.making import YEAR_S
 from thrifty.errors import BadValue
 from thrifty.footprint import Interval
+from thrifty.quantities import YEAR_S
 
 KG_PER_T = 1e3
 """MWh times gCO2e/kWh are kilograms."""

@@ -9,10 +9,10 @@ from datetime import timedelta
 import numpy as np
 
 from thrifty.cost.carbon.series import Series, load_generation, load_weather, region_of, same_steps
-from thrifty.cost.carbon.series.library import HOUR_S
 from thrifty.cost.carbon.series.series import Floats
 from thrifty.cost.carbon.supply import Battery
 from thrifty.errors import BadValue
+from thrifty.quantities import HOUR_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Final
 
 from thrifty.errors import BadValue
 from thrifty.hardware.device import Site
-
-J_PER_KWH: Final = 3.6e6
+from thrifty.quantities import J_PER_KWH
 
 
 def operational_g_per_j(site: Site) -> float:

@@ -8,10 +8,10 @@ import numpy as np
 
 from thrifty.cost.carbon.series.series import Series
 from thrifty.errors import BadValue
+from thrifty.quantities import DAY_S
 
 Fill = Literal["linear", "day"]
 FILLS: Final = get_args(Fill)
-_DAY_S: Final = 86400.0
 
 
 def check_fill(how: str | None) -> None:
@@ -37,8 +37,8 @@ def filled(series: Series, how: Fill) -> tuple[Series, str]:
             raise BadValue(f"{series.name} has a hole at an end, which no line spans. Cut it off, or use --fill day.")
         values[places] = np.interp(places, known, values[known])
     else:
-        day = round(_DAY_S / series.step_s)
-        if abs(day * series.step_s - _DAY_S) > 1e-6:
+        day = round(DAY_S / series.step_s)
+        if abs(day * series.step_s - DAY_S) > 1e-6:
             raise BadValue(f"{series.name} has steps of {series.step_s:g} s, which do not fit a day. Use --fill linear.")
         for place in places:
             same = np.arange(place % day, len(values), day)

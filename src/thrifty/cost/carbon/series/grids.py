@@ -12,10 +12,11 @@ import numpy.typing as npt
 from thrifty.cost.carbon.factors import load_pack
 from thrifty.cost.carbon.series.filling import Fill, check_fill, filled
 from thrifty.cost.carbon.series.intensities import Boundary, DirectIntensity, Intensity, LifeCycleIntensity, Signal
-from thrifty.cost.carbon.series.library import HOUR_S, Generation, generation_names, load_generation, region_of
+from thrifty.cost.carbon.series.library import Generation, generation_names, load_generation, region_of
 from thrifty.cost.carbon.series.series import Floats, Series
 from thrifty.errors import BadValue, UnknownName
 from thrifty.hardware import Site, load_site, site_names
+from thrifty.quantities import HOUR_S
 
 CARBON_FREE: Final = ("wind", "solar", "hydro", "nuclear", "geothermal")
 """Fuels that 24/7 accounts count as carbon-free. "other" (biomass, waste, geothermal, storage) is not told apart by the source, so it is not counted."""

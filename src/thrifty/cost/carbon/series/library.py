@@ -20,8 +20,8 @@ import numpy as np
 from thrifty.cost.carbon.series.series import Floats, Series
 from thrifty.errors import BadFile, unknown_name
 from thrifty.hardware.sources import Source, parse_sources
+from thrifty.quantities import HOUR_S
 
-HOUR_S: Final = 3600.0
 _MISSING: Final = np.iinfo(np.int32).min
 
 

@@ -15,9 +15,10 @@ import numpy as np
 from thrifty.cost.carbon.series.filling import Fill, filled
 from thrifty.cost.carbon.series.grids import KINDS, clipped, fuel_factors
 from thrifty.cost.carbon.series.intensities import Boundary, Intensity
-from thrifty.cost.carbon.series.library import HOUR_S, load_generation
+from thrifty.cost.carbon.series.library import load_generation
 from thrifty.cost.carbon.series.series import Floats, Series
 from thrifty.errors import BadValue
+from thrifty.quantities import HOUR_S
 
 FOLLOW: Final = ("hydro", "other", "oil", "gas", "coal")
 """Plants that can follow the load; wind and sun do not, nuclear plants hardly do."""

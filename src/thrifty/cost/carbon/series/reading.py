@@ -14,15 +14,17 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from thrifty.cost.carbon.factors import load_pack
+from thrifty.cost.carbon.factors.factor import MOST_G_PER_KWH
 from thrifty.cost.carbon.series.filling import Fill, check_fill, filled
 from thrifty.cost.carbon.series.grids import KINDS, check_boundary, intensity_of_generation
 from thrifty.cost.carbon.series.intensities import Boundary, Intensity
-from thrifty.cost.carbon.series.library import HOUR_S, Generation
+from thrifty.cost.carbon.series.library import Generation
 from thrifty.cost.carbon.series.series import Floats, Series
 from thrifty.cost.carbon.series.stamps import even_steps, instants, read_stamp
 from thrifty.errors import BadFile, BadValue, missing_extra
 from thrifty.files import strict_json
 from thrifty.hardware.units import convert
+from thrifty.quantities import HOUR_S
 
 Kind = Literal["load", "intensity", "share", "price"]
 _TARGETS: Final[dict[str, tuple[str, str, float]]] = {
@@ -36,7 +38,7 @@ _SUFFIXES: Final = {
     "_kgco2e_per_kwh": "kgCO2e/kWh",
 }  # fmt: skip
 _TIMES: Final = ("time", "datetime", "timestamp", "date", "start", "hour")
-_HIGHEST_G_PER_KWH, _LOWEST_G_PER_KWH = 3000.0, 1.0
+_LOWEST_G_PER_KWH: Final = 1.0
 _HIGHEST_MW: Final = 1e8
 """Of a load or of generation; the whole world's is below 1e7."""
 
@@ -315,7 +317,7 @@ def _scale(unit: str, dimension: str, factor: float, step_s: float) -> float:
 def _likely(values: Floats, file: str, unit: str) -> None:
     """Refuse intensities that only a wrong unit explains: grams for kilograms."""
     most = float(np.nanmax(values, initial=0.0))
-    if most > _HIGHEST_G_PER_KWH:
+    if most > MOST_G_PER_KWH:
         raise BadValue(f"{file} reaches {most:g} gCO2e/kWh read as {unit}; no fuel emits so much. Check grams against kilograms, kWh against MWh.")
     if 0 < most < _LOWEST_G_PER_KWH:
         raise BadValue(f"{file} reaches only {most:g} gCO2e/kWh read as {unit}; no grid is so clean. Check grams against kilograms, kWh against MWh.")

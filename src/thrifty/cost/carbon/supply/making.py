@@ -10,10 +10,10 @@ import numpy.typing as npt
 from thrifty.cost.carbon.factors import load_pack
 from thrifty.cost.carbon.supply.checking import Floats, numbers
 from thrifty.errors import BadValue
+from thrifty.quantities import YEAR_S
 
 _ENDS: Final = ("low", "mid", "high")
 _DEPTHS: Final = (60, 80, 100)
-YEAR_S: Final = 365.25 * 86400
 
 
 def cycle_life(depth: float) -> float:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from thrifty.errors import BadValue, unknown_name
-from thrifty.printing import print_json, print_parts
-from thrifty.version import __version__
+from thrifty.printing import command_line
 
 if TYPE_CHECKING:
     from thrifty.cost.carbon.factors import Distribution
-    from thrifty.report import Page
 
 MOST: Final = 12
 MOST_WORK: Final = (1e-3, 1e30)
@@ -52,6 +47,7 @@ def compare(
     from thrifty.hardware import load_site
     from thrifty.lenses.carbon.comparing import Question, compare_subjects, read_number, read_subject
     from thrifty.lenses.carbon.pages.compare import compare_page
+    from thrifty.report import give, made_now
 
     if not work > 0 or work == float("inf"):
         raise BadValue(f"work={work:g} is not above 0 and finite. Give FLOPs, e.g. 1e15.")
@@ -85,13 +81,14 @@ def compare(
         ),
         metric=metric, samples=samples, method=method, seed=seed,  # type: ignore[arg-type]
     )  # fmt: skip
-    page = compare_page(found, command=command, generated=_now())
-    _give(page, {**found.to_dict(), "command": command}, out, as_json)
+    give(
+        lambda: compare_page(found, command=command, generated=made_now()), lambda: {**found.to_dict(), "command": command}, out, as_json, drawn=DRAWN
+    )  # fmt: skip
 
 
 def _lives() -> tuple[float, ...]:
     from thrifty.cost.carbon.factors import load_pack
-    from thrifty.cost.carbon.metrics import YEAR_S
+    from thrifty.quantities import YEAR_S
 
     return tuple(load_pack().get(f"embodied:life.{end}", "time") / YEAR_S for end in ("low", "mid", "high"))
 
@@ -112,6 +109,7 @@ def _remarks(designs: list[str], intensity: str, place: Any, workload: str, work
 def _catalogue(names: list[str], work: float, number_format: str, used: Distribution, command: str, out: Path | None, as_json: bool) -> None:
     from thrifty.lenses.carbon.comparing import eliminate
     from thrifty.lenses.carbon.pages.compare import eliminated_page
+    from thrifty.report import give, made_now
 
     if used.mean > 1:
         raise BadValue(f"utilisation={used.mean:g} is above 1. Give the share of their life in which devices work.")
@@ -121,26 +119,9 @@ def _catalogue(names: list[str], work: float, number_format: str, used: Distribu
             each.metric: {"devices": each.count, "kept": list(each.kept), "eliminated": each.share_eliminated, "left_out": each.left_out} for each in found
         },
     }  # fmt: skip
-    _give(eliminated_page(found, command=command, generated=_now()), said, out, as_json)
-
-
-def _give(page: Page, said: dict[str, Any], out: Path | None, as_json: bool) -> None:
-    from thrifty.report import to_terminal, write_html
-
-    if out is not None:
-        write_html(page, out)
-    if as_json:
-        print_json(said)
-        return
-    shown = replace(page, sections=[section for section in page.sections if section.anchor not in DRAWN])
-    print_parts(to_terminal(shown), *([f"page: {out}"] if out is not None else []))
+    give(lambda: eliminated_page(found, command=command, generated=made_now()), lambda: said, out, as_json, drawn=DRAWN)
 
 
 def _command(designs: list[str], options: dict[str, tuple[Any, Any]], catalogue: bool) -> str:
-    words = [shlex.quote(text) for text in designs]
-    words += [f"--{key} {shlex.quote(f'{value:g}' if isinstance(value, float) else str(value))}" for key, (value, usual) in options.items() if value != usual]
-    return " ".join(["thrifty carbon compare", *words, *(["--catalogue"] if catalogue else [])])
-
-
-def _now() -> str:
-    return f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}"
+    stated = {key: str(value) if value == 0 else value for key, (value, usual) in options.items() if value != usual}
+    return command_line("thrifty", "carbon", "compare", *designs, **stated, catalogue=catalogue)

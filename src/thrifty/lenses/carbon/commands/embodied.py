@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from thrifty.errors import BadValue
-from thrifty.printing import make_table, print_json, print_parts
-from thrifty.version import __version__
+from thrifty.printing import command_line, make_table, print_json, print_parts
 
 if TYPE_CHECKING:
     from thrifty.cost.carbon.embodied import PricedAssembly
@@ -34,7 +31,7 @@ def embodied(
         return
     from thrifty.cost.carbon.embodied import Assembly, parse_part, price_assembly, read_assembly
     from thrifty.lenses.carbon.pages.embodied import embodied_page
-    from thrifty.report import to_terminal, write_html
+    from thrifty.report import give, made_now
 
     if bool(parts) == bool(bom):
         raise BadValue("parts are needed, once. Give PART... or --bom FILE; list kinds with: thrifty carbon embodied --kinds")
@@ -47,27 +44,17 @@ def embodied(
     if "ensemble" in names and len(names) > 1:
         raise BadValue(f"model='{model}' names ensemble beside others, and it is all of them. Name it alone, or leave it out.")
     priced = price_assembly(assembly, names[0] if len(names) == 1 else names)
-    words = ["thrifty carbon embodied", *(shlex.quote(text) for text in parts or ()), *([f"--bom {shlex.quote(bom)}"] if bom else [])]
-    command = " ".join([*words, *([f"--model {model}"] if model != "ensemble" else [])])
-    if as_json and out is None:
-        _say(priced, model)
-        return
-    page = embodied_page(priced, model=model, command=command, generated=f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}")
-    if out is not None:
-        write_html(page, out)
-    if as_json:
-        _say(priced, model)
-        return
-    print_parts(to_terminal(page), *([f"page: {out}"] if out is not None else []))
+    command = command_line("thrifty", "carbon", "embodied", *(parts or ()), bom=bom, model=model if model != "ensemble" else "")
+    give(lambda: embodied_page(priced, model=model, command=command, generated=made_now()), lambda: _said(priced, model), out, as_json)
 
 
-def _say(priced: PricedAssembly, model: str) -> None:
+def _said(priced: PricedAssembly, model: str) -> dict[str, Any]:
     """The contract's JSON."""
     from thrifty.cost.carbon.factors import load_pack
 
     pack = load_pack()
     ground = [{"key": key, "title": pack.sources[key].title, "url": pack.sources[key].url, "licence": pack.sources[key].licence} for key in priced.sources]
-    print_json({**priced.to_dict(), "model": model, "sources": ground, "data_pack": pack.version})
+    return {**priced.to_dict(), "model": model, "sources": ground, "data_pack": pack.version}
 
 
 def _kinds(as_json: bool) -> None:

@@ -11,8 +11,7 @@ import typer
 
 from thrifty.errors import BadValue
 from thrifty.lenses.carbon.commands.asking import moment, named_shares, quantity
-from thrifty.printing import make_table, print_json, print_parts
-from thrifty.version import __version__
+from thrifty.printing import command_line, make_table, print_json, print_parts
 
 if TYPE_CHECKING:
     from thrifty.cost.carbon.operational import Supply
@@ -56,7 +55,7 @@ def operate(
     from thrifty.cost.carbon.operational import account
     from thrifty.cost.carbon.series import carbon_free_share, intensity_of_grid, load_generation, region_of, residual_of
     from thrifty.lenses.carbon.pages.operate import operate_page
-    from thrifty.report import to_terminal, write_html
+    from thrifty.report import give, made_now
 
     if bool(load) == bool(power):
         raise BadValue("a load is needed, once. Give --load FILE or --power 20MW.")
@@ -97,27 +96,21 @@ def operate(
     if supply is not None and supply.battery.capacity_mwh and battery_start:
         notes.append(f"the battery starts {battery_start:.0%} full, and what charged it before is not counted: --battery-start 0 starts empty")
     found = replace(found, notes=tuple(notes))
-    words = {
-        "load": load, "power": power, "site": site, "mix": mix, "from": start, "to": end, "pue": pue, "battery": battery if battery != "0 MWh" else "",
-        "solar": solar if solar != "0 MW" else "", "wind": wind if wind != "0 MW" else "", "weather": weather, "flexible": flexible, "capacity": capacity,
-        "battery-start": battery_start if battery_start != 1 else "", "signal": signal if signal != "average" else "", "boundary": boundary, "fill": fill,
-        "zone": zone, "unit": unit, "mix-unit": mix_unit, "wue": wue, "grid-wue": grid_wue,
-    }  # fmt: skip
-    command = " ".join(["thrifty carbon operate", *(f"--{key} {_quoted(value)}" for key, value in words.items() if value not in (None, "", 0.0)),
-                        *(f"--claimed {word}" for word in claimed or ())])  # fmt: skip
+    command = command_line(
+        "thrifty", "carbon", "operate", load=load, power=power, site=site, mix=mix, **{"from": start, "to": end}, pue=pue,
+        battery=battery if battery != "0 MWh" else "", solar=solar if solar != "0 MW" else "", wind=wind if wind != "0 MW" else "", weather=weather,
+        flexible=flexible, capacity=capacity, battery_start=str(battery_start) if battery_start != 1 else "", signal=signal if signal != "average" else "",
+        boundary=boundary, fill=fill, zone=zone, unit=unit, mix_unit=mix_unit, wue=wue, grid_wue=grid_wue, claimed=claimed,
+    )  # fmt: skip
     where = site or (mix.name if mix else "")
-    page = operate_page(found, where=where, pue=used_pue, supply=supply, command=command, generated=_now())
-    if out is not None:
-        write_html(page, out)
-    if as_json:
-        about = {
-            "site": where, "from": asked.start.isoformat(), "to": asked.end.isoformat(), "step_s": asked.step_s, "zone": asked.zone, "pue": used_pue,
-            "signal": grid.signal, "region": region_of(site) if site else None,
-        }  # fmt: skip
-        print_json({**about, **found.to_dict(), "command": command})
-        return
-    shown = replace(page, sections=[section for section in page.sections if section.anchor not in ("hours", "months")])
-    print_parts(to_terminal(shown), *([f"page: {out}"] if out is not None else []))
+    about = {
+        "site": where, "from": asked.start.isoformat(), "to": asked.end.isoformat(), "step_s": asked.step_s, "zone": asked.zone, "pue": used_pue,
+        "signal": grid.signal, "region": region_of(site) if site else None,
+    }  # fmt: skip
+    give(
+        lambda: operate_page(found, where=where, pue=used_pue, supply=supply, command=command, generated=made_now()),
+        lambda: {**about, **found.to_dict(), "command": command}, out, as_json, drawn=("hours", "months"),
+    )  # fmt: skip
 
 
 def _grid(site: str, mix: Path | None, boundary: str, unit: str, zone: str, fill: Any, pue: float | None) -> tuple[Intensity, float, str | None]:
@@ -195,15 +188,6 @@ def _supply(load: Series, region: str | None, weather: str, *, solar: float, win
     else:
         raise BadValue("own supply needs hours of sun and wind, which this grid does not state. Give --weather PLACE: thrifty carbon operate --list")
     return Supply(solar_mw=solar, wind_mw=wind, solar_share=shares[0], wind_share=shares[1], battery=Battery.of(battery), start_share=start_share)
-
-
-def _quoted(value: object) -> str:
-    text = f"{value:g}" if isinstance(value, float) else str(value)
-    return f'"{text}"' if " " in text else text
-
-
-def _now() -> str:
-    return f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}"
 
 
 def _list(as_json: bool) -> None:

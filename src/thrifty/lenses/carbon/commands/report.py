@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from thrifty.printing import print_json, print_parts
+from thrifty.printing import command_line, print_json
 
 
 def report(
@@ -22,7 +22,7 @@ def report(
     from thrifty.lenses.carbon.ledger import read_ledger
     from thrifty.lenses.carbon.pages.report import report_page
     from thrifty.lenses.carbon.reports import example_of, report_on
-    from thrifty.report import to_terminal, write_html
+    from thrifty.report import give
 
     if example:
         if as_json:
@@ -31,13 +31,6 @@ def report(
             typer.echo(example_of(standard), nl=False)
         return
     found = report_on(standard, file, read_ledger(ledger) if ledger is not None else None)
-    words = ["thrifty carbon report", *([str(file)] if file else []), f"--standard {standard}", *([f"--ledger {ledger}"] if ledger else [])]
-    page = report_page(found, command=" ".join(words), inputs={
-        **({"numbers": file.name} if file is not None else {}), **({"ledger": ledger.name} if ledger is not None else {}),
-    })  # fmt: skip
-    if out is not None:
-        write_html(page, out)
-    if as_json:
-        print_json(found.to_dict())
-        return
-    print_parts(to_terminal(page), *([f"page: {out}"] if out is not None else []))
+    command = command_line("thrifty", "carbon", "report", *([file] if file else []), standard=standard, ledger=ledger)
+    inputs = {what: path.name for what, path in (("numbers", file), ("ledger", ledger)) if path is not None}
+    give(lambda: report_page(found, command=command, inputs=inputs), found.to_dict, out, as_json)

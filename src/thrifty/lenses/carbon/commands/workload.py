@@ -9,7 +9,7 @@ import typer
 
 from thrifty.errors import BadValue
 from thrifty.lenses.carbon.commands.asking import quantity
-from thrifty.printing import make_table, print_json, print_parts
+from thrifty.printing import command_line, make_table, print_json, print_parts
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
@@ -46,7 +46,7 @@ def workload(
     from thrifty.lenses.carbon.pages.job import job_page
     from thrifty.lenses.carbon.workloads import Place, carbon_of_serving, carbon_of_training, machine_of, references_of
     from thrifty.lenses.carbon.workloads.jobs import TASKS
-    from thrifty.report import to_terminal, write_html
+    from thrifty.report import give
 
     if task not in TASKS:
         raise BadValue(f"task='{task}' is none of {', '.join(TASKS)}. Choose one of them.")
@@ -68,19 +68,10 @@ def workload(
         "batch": batch, "seq": seq, "plan": plan, "lora-rank": lora_rank, "base-format": base_format, "format": number_format, "site": site, "pue": pue,
         "start": start, "busy": "" if busy == 1 else busy, "host-power": host_power,
     }  # fmt: skip
-    page = job_page(job, found, command=" ".join([f"thrifty carbon workload {name}", *(_word(key, value) for key, value in asked.items() if value)]))
+    command = command_line("thrifty", "carbon", "workload", name, **asked)
     if export is not None:
         write_ledger(job.ledger(hourly=True), export)
-    if out is not None:
-        write_html(page, out)
-    if as_json:
-        print_json({**job.to_dict(), "references": [each.to_dict() for each in found]})
-        return
-    print_parts(to_terminal(page), *([f"page: {out}"] if out is not None else []))
-
-
-def _word(key: str, value: object) -> str:
-    return f'--{key} "{value}"' if {";", " "} & set(str(value)) else f"--{key} {value:g}" if isinstance(value, float) else f"--{key} {value}"
+    give(lambda: job_page(job, found, command=command), lambda: {**job.to_dict(), "references": [each.to_dict() for each in found]}, out, as_json)
 
 
 def _refuse(task: str, **of: dict[str, object]) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from thrifty.cost.carbon.metrics import METRICS, YEAR_S, Design, Envelope, boundary, envelope_of, parts_of, robust_winner, turning_utilisation
-from thrifty.cost.carbon.metrics.rates import FLOP_PER_EFLOP, J_PER_KWH
+from thrifty.cost.carbon.metrics import METRICS, Design, Envelope, boundary, envelope_of, parts_of, robust_winner, turning_utilisation
+from thrifty.cost.carbon.metrics.rates import FLOP_PER_EFLOP
 from thrifty.cost.carbon.uncertainty import (
     Chance,
     Datum,
@@ -28,7 +28,7 @@ from thrifty.footprint import pareto_front
 from thrifty.lenses.carbon.comparing.normalised import Normalised, against_first
 from thrifty.lenses.carbon.comparing.questions import Question
 from thrifty.lenses.carbon.comparing.subjects import Subject
-from thrifty.quantities import positive_int
+from thrifty.quantities import J_PER_KWH, YEAR_S, positive_int
 
 INDEX_SAMPLES = 2**12
 MODEL = "carbon-compare-1"

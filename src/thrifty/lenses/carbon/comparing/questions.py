@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from thrifty.cost.carbon.embodied.parts.kinds import MOST_G_PER_KWH
 from thrifty.cost.carbon.factors import Distribution, load_pack
-from thrifty.cost.carbon.metrics import YEAR_S, Design, Setting
+from thrifty.cost.carbon.factors.factor import MOST_G_PER_KWH
+from thrifty.cost.carbon.metrics import Design, Setting
 from thrifty.cost.carbon.operational.accounts import MOST_PUE
 from thrifty.cost.carbon.uncertainty import Choice, Group, Inputs, Lookup, Products, Variable
 from thrifty.errors import BadValue
 from thrifty.lenses.carbon.comparing.subjects import Piece, Subject, middle_of
+from thrifty.quantities import YEAR_S
 
 Terms = list[tuple[str, dict[str, int], float]]
 GRID, LIFE, USE = "grid intensity", "service life", "utilisation"

@@ -13,6 +13,7 @@ from typing import Final
 from thrifty.cost.carbon import Embodied
 from thrifty.cost.carbon.embodied import Priced
 from thrifty.cost.carbon.factors import Distribution, load_pack
+from thrifty.cost.carbon.factors.normal import normal_quantile
 from thrifty.cost.energy import EnergyModel
 from thrifty.cost.facts import load_facts
 from thrifty.errors import BadValue
@@ -30,7 +31,7 @@ _EXAMPLE: Final = "mine:embodied_kg=40,delay_s=2,power_w=300"
 LARGEST: Final = 1e30
 """Of any number, and the inverse of the least above 0: so that squares of products stay numbers."""
 _NONE: Final = Distribution.exact(0.0)
-_HALF: Final = 0.6744897501960817
+_HALF: Final = float(normal_quantile(0.75))
 """Half of a normal's values lie within so many standard deviations."""
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from thrifty.cost.carbon.citing import cited
 from thrifty.cost.carbon.embodied.models import MODEL_SOURCES
-from thrifty.report import Block, Bullets, Cell, Chart, Column, Number, Page, Section, Table, Text, calendar_chart
-from thrifty.version import __version__
+from thrifty.report import Block, Bullets, Cell, Chart, Column, Number, Page, Section, Table, Text, calendar_chart, made_now
 
 if TYPE_CHECKING:
     from thrifty.lenses.carbon.ledger import Ledger
@@ -53,7 +51,7 @@ def account_page(found: Account, counted: Ledger, *, method: str, command: str) 
             "period": found.period, "ledger": found.kind, "scope 2": f"by {method}", "rows": Number(value=len(found.ledger), truth="given", style="integer"),
             **({"energy at the meter": Number(value=sum(found.energy_kwh.values()) * 1e3, unit="Wh", truth="modelled")} if found.energy_kwh else {}),
         },
-        sources=cited(_grounds(counted)), command=command, generated=f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}",
+        sources=cited(_grounds(counted)), command=command, generated=made_now(),
     )  # fmt: skip
 
 

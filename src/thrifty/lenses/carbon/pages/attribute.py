@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -12,8 +11,7 @@ import numpy as np
 from thrifty.cost.carbon.citing import cited
 from thrifty.errors import BadValue
 from thrifty.lenses.carbon.attribution import METHODS, period_shares
-from thrifty.report import Block, Bullets, Cell, Chart, Column, Number, Page, Section, Table, Text, calendar_chart
-from thrifty.version import __version__
+from thrifty.report import Block, Bullets, Cell, Chart, Column, Number, Page, Section, Table, Text, calendar_chart, made_now
 
 if TYPE_CHECKING:
     from thrifty.lenses.carbon.attribution import Attribution
@@ -57,7 +55,7 @@ def attribute_page(found: Attribution, beside: Mapping[str, Any], *, command: st
             "steps": Number(value=len(demand.demand_TN), truth="given", style="integer"), "peak": Number(value=demand.peak, truth="given", style="plain"),
             "idle capacity": found.idle_rule,
         },
-        command=command, generated=_now(),
+        command=command, generated=made_now(),
     )  # fmt: skip
 
 
@@ -143,7 +141,7 @@ def study_page(
             Section("Neighbours", blocks, id="neighbours"),
         ],
         sources=cited(["fair-co2-artefact"]),
-        command=command, generated=_now(),
+        command=command, generated=made_now(),
     )  # fmt: skip
 
 
@@ -163,6 +161,3 @@ def _compared(study: Study, published: Mapping[str, tuple[float, float]]) -> Tab
     ]  # fmt: skip
     return Table(columns=columns, rows=rows, caption="Deviation from exact Shapley, relative: the mean tenant, and the one that is worst off")
 
-
-def _now() -> str:
-    return f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}"

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from thrifty.cost.carbon.citing import cited
-from thrifty.report import Block, Bullets, Cell, Chart, Column, Number, Page, Section, Table, Text, number_text
-from thrifty.version import __version__
+from thrifty.report import Block, Bullets, Cell, Chart, Column, Number, Page, Section, Table, Text, made_now, number_text
 
 if TYPE_CHECKING:
     from thrifty.footprint import Interval
@@ -50,7 +48,7 @@ def job_page(job: JobCarbon, references: Sequence[Reference], *, command: str) -
             "busy share": Number(value=job.busy, truth="given", style="percent"),
         },
         sources=cited(SOURCES),
-        command=command, generated=f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}",
+        command=command, generated=made_now(),
     )  # fmt: skip
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from thrifty.cost.carbon.citing import cited
 from thrifty.lenses.carbon.reports.contents import SAID
-from thrifty.report import Block, Bullets, Cell, Column, Note, Number, Page, Section, Table, Text, number_text
-from thrifty.version import __version__
+from thrifty.report import Block, Bullets, Cell, Column, Note, Number, Page, Section, Table, Text, made_now, number_text
 
 if TYPE_CHECKING:
     from thrifty.lenses.carbon.reports import Line, Report
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 NAMES = {"sci": "ISO/IEC 21031:2024", "ghg": "GHG Protocol", "eu": "Delegated Regulation (EU) 2024/1364"}
 
 
-def report_page(report: Report, *, command: str, inputs: dict[str, Number | str]) -> Page:
+def report_page(report: Report, *, command: str, inputs: Mapping[str, Number | str]) -> Page:
     """The whole report."""
     told = "; ".join(
         f"{line.name}: {number_text(line.value, line.unit)}" if line.value is not None else f"{line.name} cannot be stated" for line in _first(report)
@@ -34,7 +33,7 @@ def report_page(report: Report, *, command: str, inputs: dict[str, Number | str]
         headline={line.name: Number(value=line.value, unit=line.unit, truth=line.truth, digits=3) for line in _first(report)},
         sections=sections, inputs={"standard": NAMES[report.standard], **inputs},
         sources=cited(fact.source for fact in report.facts),
-        command=command, generated=f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}",
+        command=command, generated=made_now(),
     )  # fmt: skip
 
 

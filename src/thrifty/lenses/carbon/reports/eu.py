@@ -13,8 +13,8 @@ from thrifty.errors import BadValue
 from thrifty.lenses.carbon.ledger import Ledger
 from thrifty.lenses.carbon.reports.contents import Line, Missing, Report, facts_of
 from thrifty.lenses.carbon.reports.inputs import ABOUT, Field, Numbers, check_period, missing_of
+from thrifty.quantities import J_PER_KWH
 
-KWH_J: Final = 3.6e6
 RENEWABLE: Final = ("renewable_guarantees", "renewable_contracts", "renewable_on_site")
 FIELDS: Final = (
     Field(key="name", kind="text", meaning="name of the data centre"), Field(key="operator", kind="text", meaning="its owner and operator"),
@@ -59,8 +59,9 @@ def eu_report(numbers: Numbers, ledger: Ledger | None = None, name: str = "input
             raise BadValue(f"{name}: {key} is {part / energy:.4g} times energy. Its share is 1 at most.")
     if all(part is not None for part in parts):
         whole = math.fsum(part for part in parts if part is not None)
-        if green is not None and not math.isclose(whole, green, rel_tol=1e-6, abs_tol=KWH_J):
-            raise BadValue(f"{name}: {', '.join(RENEWABLE)} add up to {whole / KWH_J:,.0f} kWh, and renewable is {green / KWH_J:,.0f} kWh. Mend one of them.")
+        if green is not None and not math.isclose(whole, green, rel_tol=1e-6, abs_tol=J_PER_KWH):
+            parts_kwh, green_kwh = whole / J_PER_KWH, green / J_PER_KWH
+            raise BadValue(f"{name}: {', '.join(RENEWABLE)} add up to {parts_kwh:,.0f} kWh, and renewable is {green_kwh:,.0f} kWh. Mend one of them.")
         green = whole if green is None else green
     for part_key, whole_key in (("potable_water", "water"), ("computer_room", "floor")):
         if part_key in numbers and whole_key in numbers and numbers[part_key] > numbers[whole_key]:
@@ -68,7 +69,7 @@ def eu_report(numbers: Numbers, ledger: Ledger | None = None, name: str = "input
     water = numbers.get("water")
     lines = [
         Line(name="PUE", value=_over(energy, it), unit="", formula="EDC / EIT"),
-        Line(name="WUE", value=None if it is None or water is None else water / (it / KWH_J), unit="L/kWh", formula="WIN / EIT"),
+        Line(name="WUE", value=None if it is None or water is None else water / (it / J_PER_KWH), unit="L/kWh", formula="WIN / EIT"),
         Line(name="ERF", value=_over(heat, energy), unit="", formula="EREUSE / EDC"),
         Line(name="REF", value=_over(green, energy), unit="", formula="ERES-TOT / EDC"),
         Line(name="total energy", value=None if energy is None else energy / 3600, unit="Wh", formula="EDC"),

@@ -9,6 +9,7 @@ from thrifty.errors import BadValue, unknown_name
 from thrifty.lenses.carbon.ledger import Ledger
 from thrifty.lenses.carbon.reports.contents import Line, Missing, Report, facts_of
 from thrifty.lenses.carbon.reports.inputs import ABOUT, Field, Numbers, check_period, missing_of
+from thrifty.quantities import J_PER_KWH
 
 CATEGORIES: Final = {
     "purchased_goods": "1 purchased goods and services", "capital_goods": "2 capital goods", "fuel_and_energy": "3 fuel and energy not in scopes 1 and 2",
@@ -104,9 +105,9 @@ def _scope_2(numbers: Numbers, name: str) -> tuple[float | None, float | None]:
         raise BadValue(f"{name}: scope2.contracted is {contracted / bought:.3g} times scope2.electricity. A certificate covers what was used, once.")
     grid, residual, own = (numbers.get(f"scope2.{key}_intensity") for key in ("location", "residual", "contracted"))
     computed = {
-        "location": None if grid is None else bought / 3.6e6 * grid,
+        "location": None if grid is None else bought / J_PER_KWH * grid,
         "market": None if (residual is None and contracted < bought) or (own is None and contracted) else
-        contracted / 3.6e6 * (own or 0.0) + (bought - contracted) / 3.6e6 * (residual or 0.0),
+        contracted / J_PER_KWH * (own or 0.0) + (bought - contracted) / J_PER_KWH * (residual or 0.0),
     }  # fmt: skip
     for method, value in computed.items():
         if value is not None and found[method] is not None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from thrifty.cost.carbon.factors.factor import MOST_G_PER_KWH
 from thrifty.errors import BadFile, BadValue
 from thrifty.files import strict_json, strict_toml
 from thrifty.quantities import DIMENSIONS, parse
@@ -139,7 +140,6 @@ def _typed(value: Any, kind: type, where: str, wanted: str) -> Any:
 
 LARGEST: Final = 1e30
 """Of any number or quantity, and the inverse of the least that divides: what is beyond is a slip."""
-MOST_G_PER_KWH: Final = 3000.0
 
 
 def _in_range(field: Field, number: float, said: object, where: str) -> float:

@@ -15,6 +15,7 @@ from thrifty.errors import BadValue
 from thrifty.lenses.carbon.ledger import Ledger
 from thrifty.lenses.carbon.reports.contents import Line, Missing, Report, facts_of
 from thrifty.lenses.carbon.reports.inputs import ABOUT, Field, Numbers, check_period, missing_of
+from thrifty.quantities import J_PER_KWH
 
 HARDWARE: Final = (
     Field(key="name", kind="text", meaning="what it is", asked=False), Field(key="total_embodied", dimension="carbon", meaning="TE: of making it"),
@@ -78,7 +79,7 @@ def sci_report(numbers: Numbers, ledger: Ledger | None = None, name: str = "inpu
         running: float | None = _grams(ledger, use=True)
         making: float | None = _grams(ledger, use=False)
     else:
-        running = None if energy_j is None or intensity is None else energy_j / 3.6e6 * pue * intensity
+        running = None if energy_j is None or intensity is None else energy_j / J_PER_KWH * pue * intensity
         making = numbers.get("embodied")
         if "hardware" in numbers:
             making = math.fsum(share_of_making(machine, f"{name}: hardware[{index}]") for index, machine in enumerate(numbers["hardware"]))

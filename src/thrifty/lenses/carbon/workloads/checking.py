@@ -11,6 +11,7 @@ from thrifty.lenses.carbon.workloads.machines import machine_of
 from thrifty.lenses.carbon.workloads.places import Place
 from thrifty.lenses.carbon.workloads.predictors import PublishedRun, published_run
 from thrifty.lenses.carbon.workloads.training import carbon_of_training
+from thrifty.quantities import J_PER_KWH
 
 RUNS: Final = {
     # run -> (workload, system, devices, samples of a step, plan, format, whether its power is that of devices alone)
@@ -41,7 +42,7 @@ class Check:
 
     @property
     def same_gco2e(self) -> float:
-        return self.same_energy_j / 3.6e6 * self.published.intensity_g_per_kwh
+        return self.same_energy_j / J_PER_KWH * self.published.intensity_g_per_kwh
 
     @property
     def carbon_error(self) -> float:

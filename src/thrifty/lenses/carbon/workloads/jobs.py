@@ -13,6 +13,7 @@ from thrifty.footprint import Footprint, Interval
 from thrifty.lenses.carbon.ledger import Ledger, spread
 from thrifty.lenses.carbon.workloads.machines import Machine
 from thrifty.lenses.carbon.workloads.places import Place
+from thrifty.quantities import J_PER_KWH
 
 TaskName = Literal["train", "finetune", "serve"]
 MOST_RUNS = 1e24
@@ -85,7 +86,7 @@ class JobCarbon:
         devices_j = runs.energy_j * runs.count - machine.host_w * working_s
         drawn_j = devices_j + idle_j + hosts_j
         intensity = place.mean_g_per_kwh(time_s)
-        operational = drawn_j / 3.6e6 * place.site.pue * intensity
+        operational = drawn_j / J_PER_KWH * place.site.pue * intensity
         devices_g, hosts_g = (rate * time_s for rate in machine.embodied_g_per_s(place.site))
         notes = [*machine.notes, *runs.notes]
         if not runs.fits:

@@ -9,12 +9,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
-from thrifty.cost.carbon.operational import J_PER_KWH
 from thrifty.cost.carbon.series import Intensity, Series
 from thrifty.errors import BadValue, UnknownName
 from thrifty.hardware import Site, load_site
-
-HOUR_S = 3600.0
+from thrifty.quantities import HOUR_S, J_PER_KWH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from thrifty.hardware import Device
@@ -14,8 +13,7 @@ from thrifty.lenses.operators.paper import figures, video
 from thrifty.lenses.operators.paper.abstract import Claim, claims
 from thrifty.lenses.operators.paper.published import sources
 from thrifty.lenses.operators.paper.suite import SuiteRow, see_suite
-from thrifty.report import Number, Page
-from thrifty.version import __version__
+from thrifty.report import Number, Page, made_now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +61,7 @@ def make_report(on: str = "a100-80gb", progress: Callable[[str, float], None] | 
         },
         inputs={"device": device.name, "format": "fp16", "model": "roofline with the catalogue's efficiencies, kernels launched one by one"},
         sources=sources(),
-        generated=f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}",
+        generated=made_now(),
         command=f"thrifty operators paper --on {device.name}",
     )  # fmt: skip
     return PaperReport(device=device, rows=rows, claims=found, page=page, seconds=time.perf_counter() - began)

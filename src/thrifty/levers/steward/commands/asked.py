@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from thrifty.errors import BadValue
+from thrifty.printing import command_line
 from thrifty.quantities import stated
 
 if TYPE_CHECKING:
@@ -73,18 +73,6 @@ def asked_problem(
     )  # fmt: skip
 
 
-def repeat_of(command: str, **options: Any) -> str:
-    """The command line that gives an answer again."""
-    words = ["thrifty steward " + command]
-    for key, value in options.items():
-        for each in value if isinstance(value, list) else [value]:
-            if each in (None, "", 0, 0.0, False):
-                continue
-            word = f"--{key.replace('_', '-')}"
-            words.append(word if each is True else f"{word} {shlex.quote(str(each))}")
-    return " ".join(words)
-
-
 def asked_response(
     *, device: str, devices: int, site: str, mix: Path | None, start: str, end: str, demand: str, trace: Path | None, events: list[str], latency: str,
     throughput: float, idle_w: float | None, exponent: float | None, boundary: str, fill: str,
@@ -139,8 +127,9 @@ def asked_response(
     waits_h = stated("latency", latency, "time", plain="h") / 3600
     if waits_h < 0:
         raise BadValue(f"latency '{latency}' is below 0. Give how long work may wait, 0 or more.")
-    command = repeat_of(
-        "caps", device=device, devices=devices, site="" if mix else site, mix=mix, **{"from": start, "to": end}, demand=demand, trace=trace, event=events,
+    command = command_line(
+        "thrifty", "steward", "caps", device=device, devices=devices, site="" if mix else site, mix=mix, **{"from": start, "to": end}, demand=demand,
+        trace=trace, event=events,
         latency=latency if waits_h else "", throughput=throughput if throughput != 1.0 else 0, idle_w=idle_w, exponent=exponent, boundary=boundary, fill=fill,
     )  # fmt: skip
     response = respond(

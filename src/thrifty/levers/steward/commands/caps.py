@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from thrifty.levers.steward.commands import schedule as options
-from thrifty.printing import print_json, print_parts
 
 
 def caps(
@@ -31,15 +30,10 @@ def caps(
     """Power caps: what given ones save and keep waiting, or the best ones while work waits no longer than it may."""
     from thrifty.levers.steward.commands.asked import asked_response
     from thrifty.levers.steward.pages.caps import caps_page
-    from thrifty.report import to_terminal, write_html
+    from thrifty.report import give
 
     found, begin = asked_response(
         device=device, devices=devices, site=site, mix=mix, start=start, end=end, demand=demand, trace=trace, events=event or [], latency=latency,
         throughput=throughput, idle_w=idle_w, exponent=exponent, boundary=boundary, fill=fill,
     )  # fmt: skip
-    if out is not None:
-        write_html(caps_page(found, begin), out)
-    if as_json:
-        print_json(found.decision.to_dict())
-        return
-    print_parts(to_terminal(caps_page(found, begin, drawn=False)), *([f"page: {out}"] if out is not None else []))
+    give(lambda: caps_page(found, begin), found.decision.to_dict, out, as_json, drawn=("hours",))

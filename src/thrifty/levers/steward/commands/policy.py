@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from thrifty.levers.steward.commands import schedule as options
-from thrifty.printing import print_json, print_parts
+from thrifty.printing import command_line, print_json, print_parts
 
 
 def policy(
@@ -26,7 +26,7 @@ def policy(
 ) -> None:  # fmt: skip
     """What a carbon price or cap changes: plans by cost, break-even and shadow prices, abatement curve, rebound."""
     from thrifty.errors import BadValue
-    from thrifty.levers.steward.commands.asked import asked_problem, repeat_of
+    from thrifty.levers.steward.commands.asked import asked_problem
     from thrifty.levers.steward.pages.policy import measures_page, policy_page, price_lines
     from thrifty.levers.steward.policy import decide_measures, given_price, police, price_of, read_measures, scenarios
     from thrifty.report import to_terminal, write_html
@@ -44,7 +44,7 @@ def policy(
     if measures is not None:
         if baseline_t is None or cap_t is None:
             raise BadValue("--measures needs --baseline-t (tonnes without any) and --cap-t (tonnes allowed). Give both.")
-        command = repeat_of("policy", measures=measures, baseline_t=baseline_t, cap_t=cap_t)
+        command = command_line("thrifty", "steward", "policy", measures=measures, baseline_t=baseline_t, cap_t=cap_t)
         abated = decide_measures(read_measures(measures), baseline_t, cap_t, command=command)
         made, content = measures_page(abated), abated.decision.to_dict()
     else:
@@ -52,14 +52,11 @@ def policy(
             jobs=jobs, texts=job or [], site=site, sites=sites, mix=mix, prices=prices, cap=cap, step=step, start=start, end=end, boundary=boundary, fill=fill
         )
         price = price_of(scenario) if scenario else given_price(carbon_price or 0.0)
-        command = repeat_of(
-            "policy", jobs=jobs, job=job, site=site, sites=sites, mix=mix, prices=prices, cap=cap, step=step, **{"from": start, "to": end}, **said,
-            elasticity=elasticity, boundary=boundary, fill=fill,
+        command = command_line(
+            "thrifty", "steward", "policy", jobs=jobs, job=job, site=site, sites=sites, mix=mix, prices=prices, cap=cap, step=step,
+            **{"from": start, "to": end}, **said, elasticity=elasticity, boundary=boundary, fill=fill,
         )  # fmt: skip
-        found = police(
-            problem, price, most_t=cap_t, scope3=scope3, elasticity=elasticity, seconds=time_limit,
-            command=command,
-        )  # fmt: skip
+        found = police(problem, price, most_t=cap_t, scope3=scope3, elasticity=elasticity, seconds=time_limit, command=command)
         made, content = policy_page(found), found.decision.to_dict()
     if out is not None:
         write_html(made, out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,15 +38,13 @@ def refresh(
     from dataclasses import replace
 
     from thrifty.hardware import load, load_site
-    from thrifty.levers.steward.commands.asked import repeat_of
     from thrifty.levers.steward.pages.refresh import refresh_page
     from thrifty.levers.steward.refresh.deciding import decide_refresh
     from thrifty.levers.steward.refresh.fleets import Future
     from thrifty.levers.steward.refresh.ratios import WorkRatio, given_ratio, peak_ratio, workload_ratio
-    from thrifty.printing import print_json, print_parts
+    from thrifty.printing import command_line
     from thrifty.quantities import stated
-    from thrifty.report import to_terminal, write_html
-    from thrifty.version import __version__
+    from thrifty.report import give, made_now
 
     if objective not in ("carbon", "cost"):
         raise BadValue(f"objective='{objective}' is none of carbon, cost. Choose one of them.")
@@ -80,18 +77,12 @@ def refresh(
         "gains": gains if gains != "compound" else "", "growth": growth, "grid-decline": grid_decline, "failures": failures, "age": age,
         "carbon-price": carbon_price, "carbon-rise": carbon_rise, "longest": longest,
     }  # fmt: skip
-    command = repeat_of("refresh", old=old, new=new, **given)
+    command = command_line("thrifty", "steward", "refresh", old=old, new=new, **given)
     found = decide_refresh(
         standing, sold, place, future, work, devices=devices, utilisation=utilisation, objective=objective, longest_years=longest,  # type: ignore[arg-type]
         command=command,
     )  # fmt: skip
-    page = refresh_page(found, place, command=command, generated=f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}")
-    if out is not None:
-        write_html(page, out)
-    if as_json:
-        print_json(found.decision.to_dict())
-        return
-    print_parts(to_terminal(page), *([f"page: {out}"] if out is not None else []))
+    give(lambda: refresh_page(found, place, command=command, generated=made_now()), found.decision.to_dict, out, as_json)
 
 
 def _weibull(text: str) -> tuple[float, float] | None:

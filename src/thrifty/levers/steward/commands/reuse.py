@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,16 +32,14 @@ def reuse(
 ) -> None:  # fmt: skip
     """The servers of least carbon per core from new and reused parts, within the power and the height of a rack."""
     from thrifty.cost.carbon.embodied.servers import Limits, Use, load_server
-    from thrifty.levers.steward.commands.asked import repeat_of
     from thrifty.levers.steward.pages.reuse import reuse_page
     from thrifty.levers.steward.reuse.deciding import decide_reuse
     from thrifty.levers.steward.reuse.needs import Needs
     from thrifty.levers.steward.reuse.odometer import read_history
     from thrifty.levers.steward.reuse.wear import worth_reusing
-    from thrifty.printing import print_json, print_parts
+    from thrifty.printing import command_line
     from thrifty.quantities import stated
-    from thrifty.report import to_terminal, write_html
-    from thrifty.version import __version__
+    from thrifty.report import give, made_now
 
     standing = load_server(baseline)
     grid, building, notes = _place(site, intensity)
@@ -66,15 +63,9 @@ def reuse(
         "allocation": allocation if allocation != "cut-off" else "", "second-share": None if second_share is None else str(second_share), "part": part,
         "stock": stock,
     }  # fmt: skip
-    command = repeat_of("reuse", **given)
+    command = command_line("thrifty", "steward", "reuse", **given)
     found = decide_reuse(standing, needs, use, wear=worn, notes=notes, command=command)
-    page = reuse_page(found, command=command, generated=f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}")
-    if out is not None:
-        write_html(page, out)
-    if as_json:
-        print_json(found.decision.to_dict())
-        return
-    print_parts(to_terminal(page), *([f"page: {out}"] if out is not None else []))
+    give(lambda: reuse_page(found, command=command, generated=made_now()), found.decision.to_dict, out, as_json)
 
 
 def _place(site: str, intensity: str) -> tuple[float, float | None, tuple[str, ...]]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from thrifty.printing import print_json, print_parts
+from thrifty.printing import command_line
 
 JobFile = Annotated[Path | None, typer.Option("--jobs", metavar="FILE", help="Jobs as TOML, JSON or CSV; may hold [[places]] too.")]
 JobText = Annotated[
@@ -40,25 +40,20 @@ def schedule(
     boundary: BoundaryName = "", fill: FillName = "", time_limit: Seconds = 20.0, out: Out = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """When and where to run jobs: least carbon within deadlines and caps, beside running at release."""
-    from thrifty.levers.steward.commands.asked import asked_problem, repeat_of
+    from thrifty.levers.steward.commands.asked import asked_problem
     from thrifty.levers.steward.pages.schedule import schedule_page
     from thrifty.levers.steward.schedule.deciding import decide
     from thrifty.levers.steward.schedule.forecasting import believe
-    from thrifty.report import to_terminal, write_html
+    from thrifty.report import give
 
     problem = asked_problem(
         jobs=jobs, texts=job or [], site=site, sites=sites, mix=mix, prices=prices, cap=cap, step=step, start=start, end=end, boundary=boundary, fill=fill
     )
     believed, extra = believe(problem, error=forecast_error, seed=seed, how=forecast, coverage=coverage)
-    command = repeat_of(
-        "schedule", jobs=jobs, job=job, site=site, sites=sites, mix=mix, prices=prices, cap=cap, step=step, **{"from": start, "to": end},
+    command = command_line(
+        "thrifty", "steward", "schedule", jobs=jobs, job=job, site=site, sites=sites, mix=mix, prices=prices, cap=cap, step=step, **{"from": start, "to": end},
         forecast_error=forecast_error, forecast=forecast, coverage=coverage if forecast else 0, seed=seed, count_embodied=count_embodied, boundary=boundary,
         fill=fill, time_limit=time_limit if time_limit != 20.0 else 0,
     )  # fmt: skip
     found = decide(problem, believed_PT=believed, embodied=count_embodied, seconds=time_limit, command=command, extra=extra)
-    if out is not None:
-        write_html(schedule_page(found), out)
-    if as_json:
-        print_json(found.to_dict())
-        return
-    print_parts(to_terminal(schedule_page(found, drawn=False)), *([f"page: {out}"] if out is not None else []))
+    give(lambda: schedule_page(found), found.to_dict, out, as_json, drawn=("when",))

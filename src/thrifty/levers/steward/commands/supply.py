@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,14 +39,13 @@ def supply(
 ) -> None:  # fmt: skip
     """Solar, wind, battery and spare machines of least carbon (or cost) that reach a coverage hour by hour, with a bound on any better."""
     from thrifty.errors import BadValue
-    from thrifty.levers.steward.commands.asked import above_zero, repeat_of
+    from thrifty.levers.steward.commands.asked import above_zero
     from thrifty.levers.steward.pages.supply import supply_page
     from thrifty.levers.steward.supply.deciding import decide_supply
     from thrifty.levers.steward.supply.stating import USUAL, asked_question
-    from thrifty.printing import print_json, print_parts
+    from thrifty.printing import command_line
     from thrifty.progress import showing
-    from thrifty.report import to_terminal, write_html
-    from thrifty.version import __version__
+    from thrifty.report import give, made_now
 
     if folder is not None and not points:
         raise BadValue("a folder keeps the parts of a grid search, and none is asked for. Add --grid N, or leave --folder out.")
@@ -70,19 +68,7 @@ def supply(
         key.replace("power_mw", "power").replace("server_w", "server_watts"): value for key, value in given.items() if value == value and value != USUAL[key]
     }
     said: dict[str, Any] = {"site": site if not mix else "", **changed, **({"power": power} if power else {}), "grid": points, "folder": folder}
-    command = repeat_of("supply", **{**said, **({"target": "0"} if target == 0 else {})})
+    command = command_line("thrifty", "steward", "supply", **{**said, **({"target": "0"} if target == 0 else {})})
     with showing() as progress:
         found = decide_supply(question, points=points, folder=folder, asked=given, progress=progress, command=command)
-    page = supply_page(found, command=command, generated=f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}")
-    if out is not None:
-        write_html(page, out)
-    if as_json:
-        print_json(found.decision.to_dict())
-        return
-    from dataclasses import replace
-
-    drawn = ("hours", "front")
-    print_parts(
-        to_terminal(replace(page, sections=[section for section in page.sections if section.anchor not in drawn])),
-        *([f"page: {out}"] if out is not None else []),
-    )
+    give(lambda: supply_page(found, command=command, generated=made_now()), found.decision.to_dict, out, as_json, drawn=("hours", "front"))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from thrifty.cost.carbon.citing import cited
 from thrifty.levers.steward.pages.parts import certificate_block
 from thrifty.levers.steward.schedule.capping import Response
-from thrifty.report import Block, Bullets, Cell, Chart, Column, Number, Page, Section, Table
-from thrifty.version import __version__
+from thrifty.report import Block, Bullets, Cell, Chart, Column, Number, Page, Section, Table, made_now
 
 
-def caps_page(found: Response, begin: datetime, *, drawn: bool = True) -> Page:
-    """A response to caps; without drawings for a terminal."""
+def caps_page(found: Response, begin: datetime) -> Page:
+    """A response to caps."""
     decision = found.decision
     before, after, plan = decision.change.before, decision.change.after, decision.plan
     rows: list[list[Cell]] = [
@@ -27,9 +26,7 @@ def caps_page(found: Response, begin: datetime, *, drawn: bool = True) -> Page:
     chart = Chart(kind="bars", title="Carbon", columns=columns[:2], rows=[row[:2] for row in rows], x="carbon", y="name",
                   alt="Two bars: grams of CO2e of all devices without caps and with them.")  # fmt: skip
     both = Table(columns=columns, rows=rows, caption="All devices")
-    sections = [Section("Before and after", [chart, both] if drawn else [both], id="both")]
-    if drawn:
-        sections.append(Section("Hours", _hours(found, begin), id="hours"))
+    sections = [Section("Before and after", [chart, both], id="both"), Section("Hours", _hours(found, begin), id="hours")]
     if decision.certificate is not None:
         block = certificate_block(decision.certificate, "gCO2e", ours="these caps", bound="none are below")
         sections.append(Section("How good they can be", [block], id="certificate"))
@@ -44,7 +41,7 @@ def caps_page(found: Response, begin: datetime, *, drawn: bool = True) -> Page:
         },
         inputs={"step": Number(value=found.step_h, unit="h", truth="given", style="plain"), "hours": f"{len(found.grams_T) * found.step_h:g}"},
         sources=cited(decision.sources), command=decision.change.command,
-        generated=f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}",
+        generated=made_now(),
     )  # fmt: skip
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from thrifty.cost.carbon.citing import cited
 from thrifty.levers.steward.pages.parts import certificate_facts
 from thrifty.levers.steward.policy import Abated, CarbonPrice, Policed
 from thrifty.printing import make_table
-from thrifty.report import Block, Bullets, Cell, Chart, Column, Facts, Number, Page, Section, Table, Text, number_text
-from thrifty.version import __version__
+from thrifty.report import Block, Bullets, Cell, Chart, Column, Facts, Number, Page, Section, Table, Text, made_now, number_text
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -56,7 +54,7 @@ def policy_page(found: Policed) -> Page:
         },
         inputs={"carbon price": Number(value=found.price.usd_per_t, unit="USD/t", truth="literature" if source else "given", source=source, style="plain"),
                 "places": ", ".join(place.name for place in found.problem.places)},
-        sources=cited([*found.decision.sources, *([source] if source else [])]), command=found.decision.change.command, generated=_now(),
+        sources=cited([*found.decision.sources, *([source] if source else [])]), command=found.decision.change.command, generated=made_now(),
     )  # fmt: skip
 
 
@@ -115,9 +113,6 @@ def measures_page(found: Abated) -> Page:
         summary=f"Abating {taken.abated_t:.4g} t costs {taken.cost_usd:,.4g} USD; one tonne more would cost {taken.shadow_usd_per_t:,.4g} USD.",
         headline={"cost": Number(value=taken.cost_usd, unit="USD", truth="modelled"),
                   "shadow price": Number(value=taken.shadow_usd_per_t, unit="USD/t", truth="modelled", style="plain")},
-        command=decision.change.command, generated=_now(),
+        command=decision.change.command, generated=made_now(),
     )  # fmt: skip
 
-
-def _now() -> str:
-    return f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}"

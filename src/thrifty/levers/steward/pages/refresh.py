@@ -10,10 +10,10 @@ from thrifty.hardware import Site
 from thrifty.levers.steward.refresh.billing import RULES, yearly_shares
 from thrifty.levers.steward.refresh.deciding import ENDS, Refreshing, fleets_of
 from thrifty.levers.steward.refresh.fleets import Fleets
+from thrifty.quantities import YEAR_S
 from thrifty.report import Block, Bullets, Cell, Chart, Column, Facts, Number, Page, Section, Style, Table, Text
 
 MODEL = "carbon-ensemble-1"
-_YEAR_S = 31557600.0
 
 
 def _modelled(value: float | None, unit: str = "", **more: float) -> Number:
@@ -35,7 +35,7 @@ def refresh_page(found: Refreshing, site: Site, *, command: str, generated: str)
         headline={
             "pays back after": (
                 "never" if not math.isfinite(mid) else
-                _modelled(mid * _YEAR_S, "s", **({"low": low * _YEAR_S, "high": high * _YEAR_S} if math.isfinite(high) else {}))
+                _modelled(mid * YEAR_S, "s", **({"low": low * YEAR_S, "high": high * YEAR_S} if math.isfinite(high) else {}))
             ),
             "carbon if kept": _plain(change.before.carbon_gco2e.mid, "gCO2e"),
             "carbon of the plan": _plain(

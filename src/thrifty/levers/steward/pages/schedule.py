@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -10,23 +9,21 @@ from thrifty.cost.carbon.citing import cited
 from thrifty.levers.steward.pages.parts import certificate_block
 from thrifty.levers.steward.schedule.deciding import Scheduled
 from thrifty.levers.steward.schedule.plan import Plan
-from thrifty.report import Block, Bullets, Cell, Chart, Column, Number, Page, Section, Table, Text, number_text
-from thrifty.version import __version__
+from thrifty.report import Block, Bullets, Cell, Chart, Column, Number, Page, Section, Table, Text, made_now, number_text
 
 MOST_DRAWN: Final = 20
 """Jobs that a timeline can show."""
 MODEL: Final = "sum over slots of energy x PUE x intensity"
 
 
-def schedule_page(found: Scheduled, *, drawn: bool = True) -> Page:
-    """Everything about one schedule; without drawings for a terminal."""
+def schedule_page(found: Scheduled) -> Page:
+    """Everything about one schedule."""
     problem, decision = found.problem, found.decision
     before, after = decision.change.before, decision.change.after
-    sections = [Section("Before and after", _both(found, drawn), id="both")]
-    if drawn:
-        sections.append(Section("When jobs run", _timelines(found), id="when"))
-    sections.append(Section("Jobs", [_jobs(found)], id="jobs"))
-    sections.append(Section("How good it can be", _certificate(found), id="certificate"))
+    sections = [
+        Section("Before and after", _both(found), id="both"), Section("When jobs run", _timelines(found), id="when"),
+        Section("Jobs", [_jobs(found)], id="jobs"), Section("How good it can be", _certificate(found), id="certificate"),
+    ]  # fmt: skip
     if decision.notes:
         sections.append(Section("What to know", [Bullets(decision.notes)], id="notes"))
     moved = "Nothing is saved" if found.saving < 5e-4 else f"Waiting saves {found.saving:.1%} of the carbon"
@@ -48,11 +45,11 @@ def schedule_page(found: Scheduled, *, drawn: bool = True) -> Page:
             "intensity": "; ".join(f"{p.intensity.boundary} {p.intensity.signal}" for p in problem.places),
         },
         sources=cited(decision.sources), command=decision.change.command,
-        generated=f"{datetime.now(UTC).isoformat(timespec='seconds')}, thrifty {__version__}",
+        generated=made_now(),
     )  # fmt: skip
 
 
-def _both(found: Scheduled, drawn: bool) -> list[Block]:
+def _both(found: Scheduled) -> list[Block]:
     before, after = found.decision.change.before, found.decision.change.after
     wait = "mean_hours_from_release_to_end"
     rows: list[list[Cell]] = [
@@ -69,7 +66,7 @@ def _both(found: Scheduled, drawn: bool) -> list[Block]:
     )  # fmt: skip
     kept = [place for place in range(len(columns)) if any(row[place] is not None for row in rows)]  # the electricity's price may be unknown
     table = Table(columns=[columns[place] for place in kept], rows=[[row[place] for place in kept] for row in rows], caption="All jobs together")
-    return [chart, table] if drawn else [table]
+    return [chart, table]
 
 
 def _timelines(found: Scheduled) -> list[Block]:

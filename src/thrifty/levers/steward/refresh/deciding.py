@@ -17,8 +17,9 @@ from thrifty.levers.steward.decision import Certificate, Decision
 from thrifty.levers.steward.refresh.fleets import Fleets, Future, Kind, Sums, best_replacements
 from thrifty.levers.steward.refresh.lifetimes import best_life_years
 from thrifty.levers.steward.refresh.ratios import WorkRatio
-from thrifty.levers.steward.refresh.swap import HOURS_PER_YEAR, Swap
+from thrifty.levers.steward.refresh.swap import Swap
 from thrifty.levers.steward.refresh.timing import Upgrade, needed_carbon_price, upgrades
+from thrifty.quantities import HOURS_PER_YEAR, YEAR_S
 
 End = Literal["low", "mid", "high"]
 ENDS: Final[tuple[End, ...]] = get_args(End)
@@ -146,7 +147,7 @@ def _life(swap: Swap, site: Site, future: Future) -> float:
 def _footprint(by_end: dict[End, Sums], future: Future, known: bool) -> Footprint:
     carbon = sorted(by_end[end].carbon_gco2e for end in ENDS)
     return Footprint(
-        time_s=future.years * HOURS_PER_YEAR * 3600, memory_bytes=0.0, energy_j=by_end["mid"].energy_j, carbon_gco2e=Interval(*carbon),
+        time_s=future.years * YEAR_S, memory_bytes=0.0, energy_j=by_end["mid"].energy_j, carbon_gco2e=Interval(*carbon),
         cost_usd=by_end["mid"].cost_usd if known else None,
     )  # fmt: skip
 

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thrifty.errors import BadValue
-from thrifty.levers.steward.refresh.swap import HOURS_PER_YEAR
+from thrifty.quantities import HOURS_PER_YEAR, J_PER_KWH
 
 Floats = npt.NDArray[np.float64]
 Gain = Literal["linear", "compound"]
@@ -147,7 +147,7 @@ class Fleets:
             making = added * kind.making_gco2e * making_by
             price = f.carbon_usd_per_t * (1 + f.carbon_rise) ** year / 1e6
             usd = added * kind.making_usd * making_by + energy_kwh * self.price_usd_per_kwh + (running + making) * price
-            by_year.append(by_year[-1] + Sums(making_gco2e=making, running_gco2e=running, energy_j=energy_kwh * 3.6e6, cost_usd=usd))
+            by_year.append(by_year[-1] + Sums(making_gco2e=making, running_gco2e=running, energy_j=energy_kwh * J_PER_KWH, cost_usd=usd))
         return by_year
 
     def total(self, replaced: tuple[int, ...]) -> Sums:

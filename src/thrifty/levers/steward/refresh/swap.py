@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
 
 from thrifty.errors import BadValue
 from thrifty.footprint import Interval
-
-HOURS_PER_YEAR: Final = 8766.0
+from thrifty.quantities import HOURS_PER_YEAR
 
 
 def break_even_h(

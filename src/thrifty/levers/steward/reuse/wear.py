@@ -11,8 +11,8 @@ from thrifty.cost.carbon.embodied.servers import ServerPart, load_part
 from thrifty.cost.carbon.factors import load_pack
 from thrifty.errors import BadValue
 from thrifty.levers.steward.reuse.odometer import Reading
+from thrifty.quantities import HOURS_PER_YEAR, YEAR_S
 
-HOURS_PER_YEAR: Final = 24 * 365.25
 LIMITED: Final = {"written_bytes": "writes", "erase_cycles": "erases", "thermal_cycles": "heat cycles"}
 
 
@@ -31,7 +31,7 @@ def failure_law(part: ServerPart) -> tuple[float, float]:
     """Scale in years and shape of a memory's or a drive's Weibull law, from rates in the field."""
     if part.kind not in ("memory", "storage"):
         raise BadValue(f"no failure data for '{part.name}', which is neither memory nor storage. Give scale and shape yourself.")
-    year_s = HOURS_PER_YEAR * 3600
+    year_s = YEAR_S
     pack = load_pack()
     return 1 / (pack.get(f"reuse:failing.{part.kind}_rate", "frequency") * year_s), pack.get("reuse:failing.shape", "ratio")
 

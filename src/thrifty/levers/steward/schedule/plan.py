@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from thrifty.footprint import Footprint, Interval, Quality
 from thrifty.levers.steward.schedule.asking.problem import Problem
+from thrifty.quantities import J_PER_KWH
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -59,7 +60,7 @@ class Plan:
         return np.asarray(carbon)
 
     def energy_j(self, problem: Problem) -> float:
-        return float(self.energy_kwh_R(problem).sum() * 3.6e6)
+        return float(self.energy_kwh_R(problem).sum() * J_PER_KWH)
 
     def cost_usd(self, problem: Problem) -> float | None:
         """Of electricity, PUE included; None where a place used has no price."""

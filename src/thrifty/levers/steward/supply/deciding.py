@@ -18,6 +18,7 @@ from thrifty.levers.steward.supply.replayed import outcomes
 from thrifty.levers.steward.supply.searching import Grid, Searched, search_supplies
 from thrifty.levers.steward.supply.sizing import Built, Sized, near, size_supply
 from thrifty.progress import Progress
+from thrifty.quantities import YEAR_S
 
 J_PER_MWH = 3.6e9
 
@@ -80,7 +81,7 @@ def decide_supply(
     costs = _costs(question, built)
     sentence = _sentence(question, sized, making_g.mid / 1e6, grid_kg / 1e3, load_kg / 1e3)
     carbon = Interval(making_g.low + grid_kg * 1e3, making_g.mid + grid_kg * 1e3, making_g.high + grid_kg * 1e3)
-    time_s = question.years * 365.25 * 86400
+    time_s = question.years * YEAR_S
     losses_mwh = max(0.0, float((hours.solar_T + hours.wind_T + hours.grid_T - hours.load_T - hours.spilled_T).sum()) - float(hours.level_T[-1]))
     energy_j = question.load_mwh * J_PER_MWH
     before = Footprint(time_s=time_s, memory_bytes=0.0, energy_j=energy_j, carbon_gco2e=Interval.exact(load_kg * 1e3), cost_usd=costs[0])

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from thrifty.cost.carbon.factors import load_pack
 from thrifty.cost.carbon.supply import Battery, cycle_life
 from thrifty.cost.carbon.supply.checking import numbers, shares
-from thrifty.cost.carbon.supply.making import YEAR_S
 from thrifty.errors import BadValue
+from thrifty.quantities import YEAR_S
 
 Floats = npt.NDArray[np.float64]
 Kind = Literal["coverage", "cfe"]

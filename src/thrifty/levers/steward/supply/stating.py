@@ -16,13 +16,13 @@ from thrifty.cost.carbon.operational import regional_shares, weather_shares
 from thrifty.cost.carbon.series import Series, load_generation, region_of
 from thrifty.cost.carbon.series.filling import filled
 from thrifty.cost.carbon.series.grids import carbon_free_share, intensity_of_grid
-from thrifty.cost.carbon.series.library import HOUR_S
 from thrifty.cost.carbon.series.reading import read_mix, read_series
 from thrifty.cost.carbon.series.series import time_zone
 from thrifty.errors import BadValue
 from thrifty.hardware import load_site, site_names
 from thrifty.levers.steward.schedule.asking.deadlines import instant
 from thrifty.levers.steward.supply.question import DEPTHS, Most, Question
+from thrifty.quantities import HOUR_S
 
 USUAL: Final[dict[str, Any]] = {
     "site": "us-california", "mix": "", "power_mw": 0.0, "load": "", "weather": "", "target": 0.95, "kind": "coverage", "pue": 1.0, "flexible": 0.0,

@@ -15,9 +15,7 @@ from thrifty.cost.carbon.embodied.parts.part import MOST, STATES, Part, State
 from thrifty.cost.carbon.embodied.pricing import Priced, price
 from thrifty.errors import BadValue
 from thrifty.footprint.interval import Interval
-from thrifty.quantities import positive_int
-
-S_PER_YEAR = 365.25 * 86400
+from thrifty.quantities import YEAR_S, positive_int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +92,7 @@ class PricedAssembly:
     @property
     def kgco2e_per_year(self) -> Interval:
         """Over each part's life; five years (`embodied:life.mid`) where none is stated."""
-        usual = fact("embodied:life.mid", "time") / S_PER_YEAR
+        usual = fact("embodied:life.mid", "time") / YEAR_S
         found = [(priced.kgco2e, priced.part.life_years or usual) for _, priced in self.leaves()]
         return Interval(*(math.fsum(getattr(each, end) / life for each, life in found) for end in ("low", "mid", "high")))
 

@@ -18,8 +18,8 @@ from thrifty.cost.carbon.embodied.models import MODELS, Values
 from thrifty.cost.carbon.embodied.models.tables import Labels
 from thrifty.cost.carbon.embodied.parts.checking import complete
 from thrifty.cost.carbon.embodied.parts.kinds import TREES, spread_of
-from thrifty.cost.carbon.embodied.pricing import G_PER_KG
 from thrifty.errors import BadValue
+from thrifty.quantities import G_PER_KG
 
 Column = npt.NDArray[np.float64]
 

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from thrifty.cost.carbon.embodied.models.tables import J_PER_KWH, MM2_PER_CM2, Number, Values, at_node, fact, pick, rows
+from thrifty.cost.carbon.embodied.models.tables import MM2_PER_CM2, Number, Values, at_node, fact, pick, rows
+from thrifty.quantities import J_PER_KWH
 
 SOURCES: Final = ("act-2022",)
 

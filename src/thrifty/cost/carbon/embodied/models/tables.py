@@ -26,7 +26,6 @@ STAND_INS: Final[tuple[tuple[float, float], ...]] = ((12.0, 14.0), (16.0, 14.0),
 
 GB: Final = 1e9
 MM2_PER_CM2: Final = 100.0
-J_PER_KWH: Final = 3.6e6
 
 
 @dataclass(frozen=True, slots=True)

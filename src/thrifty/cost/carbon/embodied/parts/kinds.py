@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from thrifty.cost.carbon.embodied.models.tables import fact, rows
+from thrifty.cost.carbon.factors.factor import MOST_G_PER_KWH
 
 NOT_SAID: Final = math.nan
 """Value of a key that may be left out, where it was."""
@@ -24,8 +25,6 @@ SIZES: Final[Mapping[str, float]] = {"gb": 1.0, "gib": 2**30 / 1e9, "tb": 1e3, "
 
 MOST: Final = 1e12
 """Of any size, in its key's unit: what is above is a slip, and products of such slips are no numbers any more."""
-MOST_G_PER_KWH: Final = 3000.0
-"""No fuel emits so much: grams were taken for kilograms."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from thrifty.cost.carbon.embodied.servers.parts import Server, number
 from thrifty.cost.carbon.embodied.servers.power import server_power_w
 from thrifty.cost.carbon.embodied.servers.racking import Limits, racks_per_building, servers_per_rack
 from thrifty.errors import BadValue
+from thrifty.quantities import YEAR_S
 
 WATT_HOURS_PER_KWH: Final = 1000.0
 JOULES_PER_WATT_HOUR: Final = 3600.0
@@ -46,7 +47,7 @@ class Use:
     @classmethod
     def usual(cls, intensity_g_per_kwh: float, *, pue: float | None = None, life_years: float | None = None) -> Use:
         """GreenSKU's life, load and building unless told otherwise; hours go with the life."""
-        standard = number("use.life", "time") / _YEAR_S
+        standard = number("use.life", "time") / YEAR_S
         years = standard if life_years is None else life_years
         return cls(
             intensity_g_per_kwh=intensity_g_per_kwh, pue=number("use.pue", "ratio") if pue is None else pue,
@@ -55,7 +56,6 @@ class Use:
         )  # fmt: skip
 
 
-_YEAR_S: Final = 365.25 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +106,7 @@ def per_core(
         fans *= scaled
     building = 0.0
     if boundary == "building":
-        life = number("building.life", "time") / _YEAR_S
+        life = number("building.life", "time") / YEAR_S
         building = number("building.carbon", "carbon") * use.life_years / life / racks_per_building(server, limits) / count
     return PerCore(
         operational_g=energy_wh / WATT_HOURS_PER_KWH * use.intensity_g_per_kwh / server.cores, parts_g=parts / server.cores,

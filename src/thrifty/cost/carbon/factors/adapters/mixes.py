@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Final, Literal, cast
 
 from thrifty.cost.carbon.factors.adapters.sources import CODECARBON, ECOLOGITS, Adapter
-from thrifty.errors import BadFile, unknown_name
+from thrifty.errors import BadFile, UnknownName, unknown_name
+from thrifty.quantities import G_PER_KG
 
 Boundary = Literal["direct", "life-cycle"]
-G_PER_KG: Final = 1000.0
 G_PER_KWH_PER_LB_PER_MWH: Final = 453.59237 / 1000.0
 
 
@@ -83,6 +83,8 @@ def find_mixes(place: str) -> tuple[Mix, ...]:
     """What each installed package says of a place (ISO code such as FRA, USA:state, CN-BJ, SE1). Raises UnknownName when none knows it."""
     every = [*_codecarbon(), *_ecologits()]
     found = tuple(mix for mix in every if mix.place.lower() == place.lower())
+    if not every:
+        raise UnknownName(f"No place named '{place}': no catalogue of mixes is installed. Install one: pip install codecarbon ecologits")
     if not found:
-        raise unknown_name("place", place, {mix.place.lower() for mix in every}, "pip install codecarbon ecologits; thrifty hardware sites")
+        raise unknown_name("place", place, {mix.place.lower() for mix in every}, "thrifty hardware sites")
     return found

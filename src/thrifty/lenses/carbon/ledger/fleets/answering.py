@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from thrifty.cost.carbon.series.stamps import YEARS
 from thrifty.errors import BadFile, BadValue
 from thrifty.files import writing
 from thrifty.footprint import Interval
 from thrifty.lenses.carbon.ledger import DecisionLedger, Ledger, charge, read_ledger, seal
 from thrifty.lenses.carbon.ledger.fleets import book, read_fleet
+from thrifty.lenses.carbon.ledger.fleets.reading import read_moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,7 +44,7 @@ def answered(
             raise BadFile(f"'{path}' is a ledger without rows, so there is nothing to account for. Name one with rows.")
         found = Account(name=path.stem, kind=ledger, period=_period(rows), ledger=rows)
     else:
-        booked = book(read_fleet(path), _moment(start, "from"), _moment(end, "to"), boundary=boundary)
+        booked = book(read_fleet(path), read_moment(start or None, "from"), read_moment(end or None, "to"), boundary=boundary)
         found = Account(
             name=booked.fleet.name, kind=ledger, period=f"{booked.start.isoformat()} to {booked.end.isoformat()}", ledger=booked.ledger,
             making_g=booked.making_g, energy_kwh=booked.energy_kwh, notes=booked.notes,
@@ -106,20 +105,6 @@ def _is_ledger(path: Path) -> bool:
             return '"gCO2e"' in file.read(200)
     except (OSError, UnicodeDecodeError) as error:
         raise BadFile(f"cannot read '{path}': {error}. Name the description of a fleet, or a ledger.") from error
-
-
-def _moment(text: str, option: str) -> datetime | None:
-    if not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise BadValue(f"{option}='{text}' is no time. Write an instant such as 2020-07-01T00:00-07:00.") from None
-    if not YEARS[0] <= moment.year <= YEARS[1]:
-        raise BadValue(f"{option}='{text}' lies outside the years {YEARS[0]} to {YEARS[1]}. Mend it.")
-    if moment.tzinfo is None:
-        raise BadValue(f"{option}='{text}' names no time zone. Write an instant such as 2020-07-01T00:00-07:00.")
-    return moment
 
 
 def _period(ledger: Ledger) -> str:

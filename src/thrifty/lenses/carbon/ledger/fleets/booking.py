@@ -20,9 +20,9 @@ from thrifty.lenses.carbon.ledger.fleets.making import life_s_of, making_of
 from thrifty.lenses.carbon.ledger.fleets.sharing import Shares, making_shares, reserved_shares, running_shares
 from thrifty.lenses.carbon.ledger.moving import divide
 from thrifty.lenses.carbon.ledger.table import Ledger, conserved
+from thrifty.quantities import HOUR_S
 
 Floats = npt.NDArray[np.float64]
-HOUR_S = 3600.0
 MOST_HOURS = 1_000_000
 """More than a century."""
 

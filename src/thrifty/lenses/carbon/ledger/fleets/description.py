@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from thrifty.cost.carbon.embodied.parts.kinds import MOST_G_PER_KWH
+from thrifty.cost.carbon.factors.factor import MOST_G_PER_KWH
 from thrifty.cost.carbon.operational.accounts import MOST_PUE
 from thrifty.cost.carbon.series import Series
 from thrifty.errors import BadValue

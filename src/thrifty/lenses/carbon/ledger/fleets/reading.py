@@ -52,7 +52,7 @@ def read_fleet(path: str | Path) -> Fleet:
     head = _mapping(tree.get("fleet", {}), f"'{path}', fleet", _FLEET)
     assets = tuple(_asset(_mapping(entry, f"'{path}', asset {number}", _ASSET), file, head) for number, entry in enumerate(tree["asset"]))
     return Fleet(
-        name=str(head.get("name", file.stem)), assets=assets, start=_moment(head.get("start"), "start"), end=_moment(head.get("end"), "end"),
+        name=str(head.get("name", file.stem)), assets=assets, start=read_moment(head.get("start"), "start"), end=read_moment(head.get("end"), "end"),
         depreciation=str(head.get("depreciation", "linear")), rule=str(head.get("rule", "reserved")),
     )  # fmt: skip
 
@@ -82,7 +82,8 @@ def _asset(entry: Mapping[str, Any], file: Path, head: Mapping[str, Any]) -> Ass
     elif "used" in known:
         raise BadValue(f"{said} names a file of use and none of demand. Give demand too.")
     return Asset(
-        name=name, count=count, device=str(known.get("device", "")), part=str(known.get("part", "")), bought=_moment(known.get("bought"), f"{said}, bought"),
+        name=name, count=count, device=str(known.get("device", "")), part=str(known.get("part", "")),
+        bought=read_moment(known.get("bought"), f"{said}, bought"),
         site=site, pue=pue, load=_load(known.get("load"), file), line=str(known.get("line", "used")),
         capacity=_amounts(known.get("capacity", {}), f"{said}, capacity"), demand=demand,
         tenants=tuple(_tenant(each, said) for each in tenants), **numbers,
@@ -122,7 +123,8 @@ def _quantity(value: Any, dimension: str, where: str) -> float:
         raise BadValue(f"{where}: {error}") from None
 
 
-def _moment(value: Any, where: str) -> datetime | None:
+def read_moment(value: Any, where: str) -> datetime | None:
+    """An instant with its time zone, of an ISO text or a date of TOML; None for None. Raises BadValue."""
     if value is None:
         return None
     if isinstance(value, date) and not isinstance(value, datetime):

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from thrifty.cost.carbon.factors import load_pack
 from thrifty.errors import BadValue
-from thrifty.lenses.carbon.workloads.predictors.prediction import J_PER_KWH, Prediction, above_zero, check_grid
+from thrifty.lenses.carbon.workloads.predictors.prediction import Prediction, above_zero, check_grid
+from thrifty.quantities import J_PER_KWH
 
 NAME: Final = "LLMCarbon"
 _AT: Final = "predictors:llmcarbon."

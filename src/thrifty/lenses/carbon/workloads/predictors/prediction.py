@@ -9,8 +9,6 @@ from typing import Any
 
 from thrifty.errors import BadValue
 
-J_PER_KWH = 3.6e6
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:

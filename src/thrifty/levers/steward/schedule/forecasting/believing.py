@@ -13,10 +13,10 @@ from thrifty.errors import BadValue
 from thrifty.levers.steward.schedule.asking.problem import Problem
 from thrifty.levers.steward.schedule.forecasting.conformal import check_coverage, conformal_day_ahead
 from thrifty.levers.steward.schedule.forecasting.noise import noisy
+from thrifty.quantities import DAY_S
 
 Floats = npt.NDArray[np.float64]
 HISTORY_DAYS: Final = 60
-DAY_S: Final = 86_400.0
 
 
 def believe(problem: Problem, *, error: float = 0.0, seed: int = 0, how: str = "", coverage: float = 0.9) -> tuple[Floats | None, dict[str, Any]]:
