@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from thrifty.errors import BadValue, UnknownName
 from thrifty.lenses.carbon.workloads.predictors import (
     ecologits_request,
-    llmcarbon_inference,
-    llmcarbon_training,
+    llmcarbon_work,
     published_run,
     published_runs,
     validate_llmcarbon,
@@ -40,12 +39,12 @@ def test_paper_published_totals_are_those_of_their_owners() -> None:
 
 
 def test_formula_training_is_six_n_d_over_what_devices_achieve() -> None:
-    found = llmcarbon_training(1e9, 1e10, **TRAINED)
+    found = llmcarbon_work("training", 1e9, 1e10, **TRAINED)
     seconds = 6 * 1e9 * 1e10 / (1e14 * 0.4)
     assert found.device_s == pytest.approx(seconds)
     assert found.energy_j == pytest.approx(seconds * 300 * 1.1)
     assert found.operational_gco2e == pytest.approx(seconds * 300 * 1.1 / 3.6e6 * 400)
-    assert llmcarbon_inference(1e9, 1e10, **TRAINED).energy_j == pytest.approx(found.energy_j / 3)
+    assert llmcarbon_work("inference", 1e9, 1e10, **TRAINED).energy_j == pytest.approx(found.energy_j / 3)
 
 
 @pytest.mark.parametrize(("billions", "tera"), [(1.7, 136.6), (18.4, 135.1), (39.1, 137.8), (175, 147.6), (1008, 162.8)])
@@ -72,7 +71,7 @@ def test_formula_a_size_beyond_the_fit_is_refused() -> None:
 )
 def test_formula_numbers_that_cannot_be(changed: dict[str, float], message: str) -> None:
     with pytest.raises(BadValue) as error:
-        llmcarbon_training(1e9, 1e10, **{**TRAINED, **changed})
+        llmcarbon_work("training", 1e9, 1e10, **{**TRAINED, **changed})
     assert str(error.value) == message
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from thrifty.errors import BadValue
-from thrifty.printing import make_table, print_json, print_parts
+from thrifty.printing import command_line, make_table, print_json, print_parts
 
 USUAL = ("phase", "scope", "asset", "tenant", "line")
 
@@ -45,11 +45,11 @@ def account(
         from thrifty.lenses.carbon.pages.account import account_page
         from thrifty.report import write_html
 
-        words = [f"thrifty carbon account {fleet}", *(f"--{key} {value}" for key, value in (
-            ("from", start), ("to", end), ("ledger", "" if ledger == "billing" else ledger), ("method", method), ("boundary", boundary),
-            ("charge-idle", charge_idle), *(("buy", name) for name in buy or ()),
-        ) if value)]  # fmt: skip
-        write_html(account_page(found, counted, method=method, command=" ".join(words)), out)
+        command = command_line(
+            "thrifty", "carbon", "account", fleet, **{"from": start, "to": end}, ledger="" if ledger == "billing" else ledger, method=method,
+            boundary=boundary, charge_idle=charge_idle, buy=buy,
+        )  # fmt: skip
+        write_html(account_page(found, counted, method=method, command=command), out)
     if as_json:
         print_json(said)
         return

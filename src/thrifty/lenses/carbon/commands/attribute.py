@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from thrifty.errors import BadValue
-from thrifty.printing import make_table, print_json, print_parts
+from thrifty.printing import command_line, make_table, print_json, print_parts
 
 MOST_TRIALS = 1_000_000
 MOST_KG = 1e18
@@ -61,11 +61,12 @@ def attribute(
         from thrifty.lenses.carbon.pages.attribute import attribute_page
         from thrifty.report import write_html
 
-        words = {
-            "demand": demand, "method": method, "used": used, "total-kg": total_kg, "embodied-kg": embodied_kg, "operational-kg": operational_kg,
-            "idle-share": idle_share, "capacity": capacity, "idle-rule": "" if idle_rule == "apart" else idle_rule, "splits": splits,
-        }  # fmt: skip
-        command = " ".join(["thrifty carbon attribute", *(f"--{key} {value}" for key, value in words.items() if value)])
+        drawn = {"blocks": blocks, "seed": seed} if method == "sampled" else {}
+        command = command_line(
+            "thrifty", "carbon", "attribute", demand=demand, method=method, used=used, total_kg=total_kg, embodied_kg=embodied_kg,
+            operational_kg=operational_kg, idle_share=idle_share, capacity=capacity, idle_rule="" if idle_rule == "apart" else idle_rule, splits=splits,
+            **drawn,
+        )  # fmt: skip
         write_html(attribute_page(found, beside, command=command, splits=parts), out)
     if as_json:
         names = read.tenants

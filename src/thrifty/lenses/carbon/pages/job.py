@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from thrifty.cost.carbon import CarbonModel
 from thrifty.cost.carbon.citing import cited
 from thrifty.report import Block, Bullets, Cell, Chart, Column, Number, Page, Section, Table, Text, made_now, number_text
 
@@ -47,7 +48,7 @@ def job_page(job: JobCarbon, references: Sequence[Reference], *, command: str) -
             "PUE": Number(value=job.place.site.pue, truth="literature"), "intensity": job.place.said,
             "busy share": Number(value=job.busy, truth="given", style="percent"),
         },
-        sources=cited(SOURCES),
+        sources=cited([*SOURCES, *CarbonModel.of(job.machine.device, job.place.site).sources]),
         command=command, generated=made_now(),
     )  # fmt: skip
 

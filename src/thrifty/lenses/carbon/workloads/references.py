@@ -10,7 +10,7 @@ from thrifty.cost.plans import layers_named
 from thrifty.errors import ThriftyError
 from thrifty.formats import get_format
 from thrifty.lenses.carbon.workloads.jobs import JobCarbon
-from thrifty.lenses.carbon.workloads.predictors import Prediction, ecologits_request, llmcarbon_inference, llmcarbon_training
+from thrifty.lenses.carbon.workloads.predictors import Prediction, ecologits_request, llmcarbon_work
 from thrifty.lenses.carbon.workloads.predictors.llmcarbon import efficiency_of, embodied_per_device_g
 from thrifty.workload import load as load_workload
 
@@ -63,10 +63,10 @@ def _llmcarbon(job: JobCarbon, active: float) -> Reference | None:
         return None
     die = Embodied.of(device).models.get("die", {}).get("llmcarbon")
     making = None if die is None else embodied_per_device_g(die)
-    work = llmcarbon_inference if job.task == "serve" else llmcarbon_training
     tokens = job.units if job.task != "serve" else job.units + job.runs.tokens_read * job.runs.count
-    said = work(
-        active, tokens, devices=job.machine.devices, peak_flops=device.peak(job.format), efficiency=efficiency, power_w=device.tdp_w,
+    said = llmcarbon_work(
+        "inference" if job.task == "serve" else "training", active, tokens, devices=job.machine.devices,
+        peak_flops=device.peak(job.format), efficiency=efficiency, power_w=device.tdp_w,
         pue=job.place.site.pue, intensity_g_per_kwh=job.intensity_g_per_kwh, embodied_g_per_device=making,
         power_is="its TDP, for want of a measured one",
     )  # fmt: skip

@@ -8,11 +8,11 @@ Every number comes from `predictors.toml` of the pack and is tagged literature; 
 """
 
 from thrifty.lenses.carbon.workloads.predictors.ecologits import ecologits_request
-from thrifty.lenses.carbon.workloads.predictors.llmcarbon import Validation, llmcarbon_inference, llmcarbon_training, validate_llmcarbon
+from thrifty.lenses.carbon.workloads.predictors.llmcarbon import Validation, llmcarbon_work, validate_llmcarbon
 from thrifty.lenses.carbon.workloads.predictors.prediction import Prediction
 from thrifty.lenses.carbon.workloads.predictors.published import PublishedRun, published_run, published_runs
 
 __all__ = [
-    "Prediction", "PublishedRun", "Validation", "ecologits_request", "llmcarbon_inference", "llmcarbon_training", "published_run", "published_runs",
+    "Prediction", "PublishedRun", "Validation", "ecologits_request", "llmcarbon_work", "published_run", "published_runs",
     "validate_llmcarbon",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ N counts only the experts that a token visits. Without a stated efficiency the p
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from thrifty.cost.carbon.factors import load_pack
 from thrifty.errors import BadValue
@@ -40,14 +40,16 @@ def efficiency_of(parameters: float, memory_bytes: float, node_devices: int) -> 
     return achieved_flops(parameters, memory_bytes, node_devices) / load_pack().get(_AT + "peak", "compute")
 
 
-def _predicted(
-    flops: float, *, devices: float, peak_flops: float, efficiency: float, power_w: float, pue: float, intensity_g_per_kwh: float,
-    embodied_g_per_device: float | None, power_is: str,
+def llmcarbon_work(
+    kind: Literal["training", "inference"], active_parameters: float, tokens: float, *, devices: float, peak_flops: float, efficiency: float, power_w: float,
+    pue: float, intensity_g_per_kwh: float, embodied_g_per_device: float | None = None, power_is: str = "as stated",
 ) -> Prediction:  # fmt: skip
-    above_zero(devices=devices, peak_flops=peak_flops, efficiency=efficiency, power_w=power_w)
+    """Training on `tokens`, or reading and writing them (as if both achieved what training does). Raises BadValue for a number that cannot be."""
+    above_zero(active_parameters=active_parameters, tokens=tokens, devices=devices, peak_flops=peak_flops, efficiency=efficiency, power_w=power_w)
     if efficiency > 1:
         raise BadValue(f"efficiency={efficiency} is above 1. Give the share of the peak that is achieved.")
     check_grid(pue, intensity_g_per_kwh)
+    flops = load_pack().get(f"{_AT}flops_per_parameter_token.{kind}", "ratio") * active_parameters * tokens
     device_s = flops / (peak_flops * efficiency)
     energy_j = device_s * power_w * pue
     life_s = load_pack().get(_AT + "node.life", "time")
@@ -56,32 +58,6 @@ def _predicted(
         embodied_gco2e=None if embodied_g_per_device is None else embodied_g_per_device * device_s / life_s, device_s=device_s,
         assumed={"work": f"{flops:.3g} FLOP", "achieved": f"{peak_flops * efficiency / 1e12:.3g} TFLOP/s a device ({efficiency:.0%} of peak)",
                  "power": f"{power_w:.0f} W a device, {power_is}"},
-    )  # fmt: skip
-
-
-def llmcarbon_training(
-    active_parameters: float, tokens: float, *, devices: float, peak_flops: float, efficiency: float, power_w: float, pue: float,
-    intensity_g_per_kwh: float, embodied_g_per_device: float | None = None, power_is: str = "as stated",
-) -> Prediction:  # fmt: skip
-    """Training on `tokens`. Raises BadValue for a number that cannot be."""
-    above_zero(active_parameters=active_parameters, tokens=tokens)
-    flops = load_pack().get(_AT + "flops_per_parameter_token.training", "ratio") * active_parameters * tokens
-    return _predicted(
-        flops, devices=devices, peak_flops=peak_flops, efficiency=efficiency, power_w=power_w, pue=pue, intensity_g_per_kwh=intensity_g_per_kwh,
-        embodied_g_per_device=embodied_g_per_device, power_is=power_is,
-    )  # fmt: skip
-
-
-def llmcarbon_inference(
-    active_parameters: float, tokens: float, *, devices: float, peak_flops: float, efficiency: float, power_w: float, pue: float,
-    intensity_g_per_kwh: float, embodied_g_per_device: float | None = None, power_is: str = "as stated",
-) -> Prediction:  # fmt: skip
-    """Reading and writing `tokens`, as if both achieved what training does. Raises BadValue for a number that cannot be."""
-    above_zero(active_parameters=active_parameters, tokens=tokens)
-    flops = load_pack().get(_AT + "flops_per_parameter_token.inference", "ratio") * active_parameters * tokens
-    return _predicted(
-        flops, devices=devices, peak_flops=peak_flops, efficiency=efficiency, power_w=power_w, pue=pue, intensity_g_per_kwh=intensity_g_per_kwh,
-        embodied_g_per_device=embodied_g_per_device, power_is=power_is,
     )  # fmt: skip
 
 
@@ -124,8 +100,8 @@ def validate_llmcarbon() -> tuple[Validation, ...]:
     for name in dict.fromkeys(path.removeprefix(_AT + "runs.").partition(".")[0] for path in pack.factors if path.startswith(_AT + "runs.")):
         at = f"{_AT}runs.{name}."
         devices = pack.get(at + "devices", "count")
-        found = llmcarbon_training(
-            pack.get(at + "active", "count"), pack.get(at + "tokens", "count"), devices=devices, peak_flops=pack.get(at + "peak", "compute"),
+        found = llmcarbon_work(
+            "training", pack.get(at + "active", "count"), pack.get(at + "tokens", "count"), devices=devices, peak_flops=pack.get(at + "peak", "compute"),
             efficiency=pack.get(at + "efficiency", "ratio"), power_w=pack.get(at + "system_power", "power"), pue=pack.get(at + "pue", "ratio"),
             intensity_g_per_kwh=pack.get(at + "intensity", "carbon_per_energy"),
         )  # fmt: skip
