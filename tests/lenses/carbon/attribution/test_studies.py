@@ -18,7 +18,7 @@ def test_paper_mean_deviations_of_random_schedules() -> None:
         mean, worst = published[method]
         error = found.error(method)
         assert abs(found.mean(method) - mean) < 4 * error < 0.1 * mean, (method, found.mean(method), error)
-        assert found.worst(method) == pytest.approx(worst, rel=0.2), method
+        assert found.worst(method) == pytest.approx(worst, rel=0.1), method  # 2 to 8 % below, as told on the page
     assert found.mean("temporal") < found.mean("demand") < found.mean("reserved")
 
 
