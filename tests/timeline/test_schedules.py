@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.timeline.simulator import simulate
 
+from thrifty import loops
 from thrifty.errors import BadValue, UnknownName
-from thrifty.timeline import Schedule, Task, TaskGraph, planned, read_chrome_trace, schedule, write_chrome_trace
+from thrifty.timeline import Schedule, Task, TaskGraph, read_chrome_trace, schedule, write_chrome_trace
 
 #   compute  a . . b b . c
 #   comm       x x x . y y y        x after a; b after nothing but a's stream; c after x and b; y after b
@@ -204,8 +205,8 @@ def test_property_threads_share_the_work(monkeypatch: pytest.MonkeyPatch) -> Non
     alone: Schedule = graph.solve(seconds)
     expected = alone.makespan_s_C.copy(), alone.end_s_CE.copy()
     monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", 2)
-    monkeypatch.setattr(planned.os, "cpu_count", lambda: 2)
-    monkeypatch.setattr(planned, "SHARE", 1)
+    monkeypatch.setattr(loops.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(loops, "SHARE", 1)
     shared = graph.solve(seconds)
     assert (shared.makespan_s_C == expected[0]).all()
     assert (shared.end_s_CE == expected[1]).all()
@@ -214,15 +215,15 @@ def test_property_threads_share_the_work(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_property_without_numba_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = schedule(TOY)
     monkeypatch.setitem(sys.modules, "numba", None)
-    planned.has_numba.cache_clear()
+    loops.has_numba.cache_clear()
     try:
         found = schedule(TOY)
         assert found.makespan_s_C.tolist() == expected.makespan_s_C.tolist()
         assert found.strictly_exposed_s("compute").tolist() == [3]
-        assert not planned.has_numba()
+        assert not loops.has_numba()
     finally:
         monkeypatch.undo()
-        planned.has_numba.cache_clear()
+        loops.has_numba.cache_clear()
 
 
 CYCLE = "(by dependency or by the order of their stream). Drop one, or issue them in another order."

@@ -1,9 +1,17 @@
-"""In which numbers? The formats that data sheets, checkpoints and tables speak of.
+"""In which numbers? Formats, bit by bit: what they hold, how a number becomes one of them, and how sums are kept.
 
-`registry` holds names and sizes. Arithmetic (rounding, packing, accumulating) is not known here yet: it joins this package
-when a lens needs it, and nothing above has to change.
+`registry` holds names and sizes, also of block formats whose arithmetic is known elsewhere; `floats` says what the bits of a floating-point format mean;
+`rounding` rounds, encodes, decodes and flips bits.
 """
 
-from thrifty.formats.registry import Format, all_formats, bytes_of, format_of_torch, get_format
+from thrifty.formats.floats import FloatSpec, float_spec, float_specs
+from thrifty.formats.registry import Format, all_formats, bytes_of, find_format, format_of_torch, get_format
+from thrifty.formats.rounding import OVERFLOWS, ROUNDINGS, Rounding, decode, encode, flip, round_to
 
-__all__ = ["Format", "all_formats", "bytes_of", "format_of_torch", "get_format"]
+round = round_to
+"""`thrifty.formats.round`: its usual name; inside the package it is `round_to`, since Python has a `round` of its own."""
+
+__all__ = [
+    "OVERFLOWS", "ROUNDINGS", "FloatSpec", "Format", "Rounding", "all_formats", "bytes_of", "decode", "encode", "find_format", "flip", "float_spec",
+    "float_specs", "format_of_torch", "get_format", "round", "round_to",
+]  # fmt: skip

@@ -70,9 +70,16 @@ _FORMATS: Final[tuple[Format, ...]] = (
     _float("bf16", "bfloat16", 16, 8, 7),
     _float("fp8_e4m3", "OCP FP8 E4M3", 8, 4, 3),
     _float("fp8_e5m2", "OCP FP8 E5M2", 8, 5, 2),
+    Format(name="fp8_e4m3fnuz", title="FP8 E4M3 without -0 and infinities (CDNA3)", family="float", bits=8, exponent_bits=4, mantissa_bits=3,
+           arithmetic="fp8_e4m3"),
+    Format(name="fp8_e5m2fnuz", title="FP8 E5M2 without -0 and infinities (CDNA3)", family="float", bits=8, exponent_bits=5, mantissa_bits=2,
+           arithmetic="fp8_e5m2"),
     _float("fp6_e2m3", "OCP FP6 E2M3", 6, 2, 3),
     _float("fp6_e3m2", "OCP FP6 E3M2", 6, 3, 2),
     _float("fp4_e2m1", "OCP FP4 E2M1", 4, 2, 1),
+    _float("e8m0", "OCP E8M0, a power of two: scale of MX blocks", 8, 8, 0),
+    _float("ue4m3", "FP8 E4M3 without a sign: scale of NVFP4 blocks", 8, 4, 3),
+    _float("e8m13", "what Hopper and Ada keep of a sum of FP8 products", 22, 8, 13),
     _integer("int64", "64-bit integer", 64),
     _integer("int32", "32-bit integer", 32),
     _integer("int16", "16-bit integer", 16),
@@ -105,8 +112,10 @@ _FORMATS: Final[tuple[Format, ...]] = (
 _BY_NAME: Final[dict[str, Format]] = {f.name: f for f in _FORMATS}
 _ALIASES: Final[dict[str, str]] = {
     "float64": "fp64", "double": "fp64", "float32": "fp32", "float": "fp32", "f32": "fp32", "float16": "fp16", "half": "fp16", "f16": "fp16",
-    "bfloat16": "bf16", "fp8": "fp8_e4m3", "float8_e4m3fn": "fp8_e4m3", "float8_e4m3fnuz": "fp8_e4m3", "float8_e5m2": "fp8_e5m2",
-    "float8_e5m2fnuz": "fp8_e5m2", "fp6": "fp6_e2m3", "fp4": "fp4_e2m1", "long": "int64", "int": "int32", "short": "int16",
+    "bfloat16": "bf16", "fp8": "fp8_e4m3", "float8_e4m3fn": "fp8_e4m3", "float8_e4m3fnuz": "fp8_e4m3fnuz", "float8_e5m2": "fp8_e5m2",
+    "float8_e5m2fnuz": "fp8_e5m2fnuz", "float8_e8m0fnu": "e8m0", "e4m3": "fp8_e4m3", "e4m3fn": "fp8_e4m3", "e5m2": "fp8_e5m2", "e4m3fnuz": "fp8_e4m3fnuz",
+    "e5m2fnuz": "fp8_e5m2fnuz", "e3m2": "fp6_e3m2", "e2m3": "fp6_e2m3", "e2m1": "fp4_e2m1", "e8m23": "fp32", "e11m52": "fp64", "e5m10": "fp16",
+    "e8m7": "bf16", "e8m10": "tf32", "fp6": "fp6_e2m3", "fp4": "fp4_e2m1", "long": "int64", "int": "int32", "short": "int16",
     "i8": "int8", "u8": "uint8", "q4_k_m": "q4_k", "q4_k_s": "q4_k", "q5_k_m": "q5_k", "q5_k_s": "q5_k", "q3_k_m": "q3_k",
     "uint16": "int16", "uint32": "int32", "uint64": "int64",
 }  # fmt: skip
@@ -118,13 +127,18 @@ def all_formats() -> tuple[Format, ...]:
 
 
 @functools.cache
+def find_format(name: str) -> Format | None:
+    """The format called `name` (case and common aliases do not matter), None where there is none."""
+    key = name.lower().replace("-", "_")
+    return _BY_NAME.get(_ALIASES.get(key, key))
+
+
 def get_format(name: str) -> Format:
     """The format called `name` (case and common aliases do not matter). Raises UnknownName with the nearest one."""
-    key = name.lower().replace("-", "_")
-    key = _ALIASES.get(key, key)
-    if key not in _BY_NAME:
+    found = find_format(name)
+    if found is None:
         raise unknown_name("format", name, _BY_NAME, "thrifty formats")
-    return _BY_NAME[key]
+    return found
 
 
 def format_of_torch(dtype: object) -> Format:

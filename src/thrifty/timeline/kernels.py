@@ -8,20 +8,13 @@ stay in the first cache (0.11 µs).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-import numba
 import numpy as np
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+from thrifty.loops import jit
+
 WIDE, NARROW = 256, 32
-
-
-def jit(function: Function) -> Function:
-    """Compiled once for every machine, and without Python's lock, so that threads share the work."""
-    compiled: Function = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    return compiled
 
 
 @jit

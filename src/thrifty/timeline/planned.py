@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import numpy as np
 
 from thrifty.errors import BadValue, UnknownName
+from thrifty.loops import has_numba, in_threads
 from thrifty.timeline import plain
 from thrifty.timeline.events import Event
 from thrifty.timeline.graphs import TaskGraph
 from thrifty.timeline.tasks import Floats
-
-SHARE: Final = 1 << 20
-"""Instructions times configurations below which a second thread does not pay."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -205,15 +201,6 @@ def _names(streams: str | Sequence[str]) -> tuple[str, ...]:
     return (streams,) if isinstance(streams, str) else tuple(streams)
 
 
-@functools.cache
-def has_numba() -> bool:
-    try:
-        import numba  # noqa: F401
-    except ImportError:
-        return False
-    return True
-
-
 def _looped(graph: TaskGraph, seconds_CU: Floats, result: Floats) -> None:
     """Makespans of a graph with repeated blocks: many configurations together, then one by one those that are not like the others."""
     from thrifty.timeline import looping
@@ -233,21 +220,3 @@ def _looped(graph: TaskGraph, seconds_CU: Floats, result: Floats) -> None:
     solve(np.arange(count), looping.BLOCK if count > 1 else 1)
     if alone.any():
         solve(np.flatnonzero(alone), 1)
-
-
-def in_threads(part: Callable[[int, int], object], count: int, work: int) -> None:
-    """Call part(first, last) over all of `count`, in as many threads as NUMBA_NUM_THREADS allows; `work`: instructions for each.
-
-    Threads of Python around loops that release its lock do what Numba's own would, and may be used from several threads and after a fork.
-    """
-    import numba
-
-    threads = min(int(numba.config.NUMBA_NUM_THREADS), os.cpu_count() or 1, 1 + count * work // SHARE)
-    if threads <= 1:
-        part(0, count)
-        return
-    share = -(-count // threads)
-    share += -share % 256  # whole blocks
-    with ThreadPoolExecutor(threads) as pool:
-        for each in [pool.submit(part, first, min(first + share, count)) for first in range(0, count, share)]:
-            each.result()

@@ -1,0 +1,51 @@
+"""Which neighbour a number goes to, and what becomes of one too large: both must be said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from thrifty.errors import BadValue
+from thrifty.formats.floats import FloatSpec, float_spec
+
+ROUNDINGS: Final = ("rne", "rz", "ru", "rd", "odd", "stochastic", "random")
+"""To nearest with ties to the even code; toward zero; up; down; to the odd code where inexact (its double rounding is safe); up with the probability of
+the distance to the lower neighbour; up or down with even odds, whatever the distance (CADNA's random rounding). The last two draw from a counter."""
+OVERFLOWS: Final = ("saturate", "inf", "nan")
+"""What a number becomes whose rounding is beyond the largest: the largest (an infinite one, too); infinite as IEEE 754 says (so the largest where the mode
+rounds toward zero); no number where "inf" would say infinite (an infinite one stays so in a format with infinities)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rounding:
+    """A format with all that its rounding needs.
+
+    flush : results below the smallest normal number become zero (FTZ)
+    seed  : of the counter from which random modes draw; element i of an array draws from (seed, i)
+    """
+
+    spec: FloatSpec
+    mode: str = "rne"
+    overflow: str = "inf"
+    flush: bool = False
+    seed: int = 0
+
+    @classmethod
+    def of(cls, format: str | FloatSpec, *, rounding: str = "rne", overflow: str | None = None, flush: bool = False, seed: int = 0) -> Rounding:
+        """Checked. `overflow` may be left out where the format has infinities: "inf" then, as IEEE 754 says. Raises UnknownName, BadValue."""
+        spec = float_spec(format)
+        if rounding not in ROUNDINGS:
+            raise BadValue(f"rounding='{rounding}' is no rounding mode. Choose: {', '.join(ROUNDINGS)}.")
+        if overflow is None:
+            if not spec.infinities:
+                raise BadValue(f"{spec.name} has no infinities, so what becomes of numbers above {spec.largest:g} must be said: overflow='saturate' or 'nan'.")
+            overflow = "inf"
+        if overflow not in OVERFLOWS:
+            raise BadValue(f"overflow='{overflow}' is unknown. Choose: {', '.join(OVERFLOWS)}.")
+        if overflow == "inf" and not spec.infinities:
+            raise BadValue(f"overflow='inf' needs infinities, and {spec.name} has none. Say 'saturate' or 'nan'.")
+        if overflow == "nan" and spec.no_number == "none":
+            raise BadValue(f"overflow='nan' needs a code that is no number, and {spec.name} has none. Say 'saturate'.")
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 1 << 64:
+            raise BadValue(f"seed={seed!r} must be a whole number from 0 to 2^64 - 1.")
+        return cls(spec=spec, mode=rounding, overflow=overflow, flush=flush, seed=seed)
