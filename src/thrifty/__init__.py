@@ -16,7 +16,7 @@ from thrifty.version import __version__
 if TYPE_CHECKING:
     from thrifty import campaign, cost, footprint, formats, hardware, measure, report, timeline, workload
     from thrifty.assessment import assess
-    from thrifty.lenses import carbon, operators
+    from thrifty.lenses import carbon, numerics, operators
     from thrifty.levers import parallelize, steward
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "formats",  # in which numbers
     "hardware",  # where: devices, systems, sites
     "measure",  # how much, by running it
+    "numerics",  # how far results drift: the lens on rounding
     "operators",  # what dominates: the lens on operators
     "parallelize",  # how to spread training and serving over devices
     "report",  # findings as a page
@@ -40,7 +41,9 @@ __all__ = [
 
 _FUNCTIONS: Final = {"assess": "thrifty.assessment"}
 """Public functions of the top level and the module in which each lives."""
-_HOMES: Final = {"carbon": "thrifty.lenses", "operators": "thrifty.lenses", "parallelize": "thrifty.levers", "steward": "thrifty.levers"}
+_HOMES: Final = {
+    "carbon": "thrifty.lenses", "numerics": "thrifty.lenses", "operators": "thrifty.lenses", "parallelize": "thrifty.levers", "steward": "thrifty.levers",
+}  # fmt: skip
 """Lenses and levers, which are reached without saying that they are; every other name is a room."""
 
 

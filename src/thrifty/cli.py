@@ -24,6 +24,7 @@ ROOMS: Final[dict[str, tuple[str, str]]] = {
     "hardware": ("thrifty.hardware.cli:app", "Where it runs: devices, systems and sites; calibrate this machine."),
     "operators": ("thrifty.lenses.operators.cli:app", "What dominates: operators, attention, sequences and rooflines."),
     "carbon": ("thrifty.lenses.carbon.cli:app", "Who emits what, and when: embodied and hourly operational carbon, ledgers, attribution, reports."),
+    "numerics": ("thrifty.lenses.numerics.cli:app", "How far results drift: rounding, sums, attention, any operator, training; bounds and budgets."),
     "parallelize": ("thrifty.levers.parallelize.cli:app", "How to spread training and serving over devices: plans evaluated, searched, explained."),
     "steward": ("thrifty.levers.steward.cli:app", "When, where and how long to run, what supply to build: decisions with certificates."),
     "validate": ("thrifty.measure.cli:validate_app", "Hold the models against reality."),

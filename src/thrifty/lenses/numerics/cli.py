@@ -1,0 +1,7 @@
+"""The commands of this lens: `thrifty numerics round`, `accumulate`, `attention`, `bounds`, `audit`, `train-study`, `paper`."""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="How far results drift: rounding, sums, attention, any operator, training; bounds and budgets.")

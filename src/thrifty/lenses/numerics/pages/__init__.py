@@ -1,0 +1,1 @@
+"""One file a page of `thrifty numerics`: a result as blocks of `report`."""
