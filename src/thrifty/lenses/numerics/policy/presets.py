@@ -12,17 +12,20 @@ from thrifty.lenses.numerics.policy.rules import Rule
 
 _DT, _FP32, _FP64 = Rule(), Rule(format="fp32"), Rule(format="fp64")
 _INPUTS: Final = {"in": _DT}
-_KERNEL: Final = {"*": _FP32, "in": _DT, "p.store": _DT, "o.store": _DT, "b.p": _FP32, "b.ds": _DT, "b.dq": _FP32, "b.dk": _FP32, "b.dv": _FP32}
+_KERNEL: Final = {"*": _FP32, "in": _DT, "p.store": _DT, "o.store": _DT, "b.p": _FP32, "b.ds": _DT, "b.dq": _FP32, "b.dk": _FP32, "b.dv": _FP32, "b.out": _DT}
 """What Flash kernels on tensor cores keep: all state in FP32, operands of products in the working format."""
+_SOFTMAX: Final = Options(dsum="p_dp")
+"""The derivative of a softmax that stands by itself knows P and dP only."""
 
 PRESETS: Final[dict[str, tuple[str, Policy]]] = {
     policy.name: (title, policy)
     for title, policy in (
-        ("attention written out, every result stored in the working format, sums in FP32", Policy(name="baseline_paper", sites={"*": _DT})),
+        ("attention written out, every result stored in the working format, sums in FP32", Policy(
+            name="baseline_paper", sites={"*": _DT}, options=_SOFTMAX)),
         ("eager PyTorch on a GPU: scores and P stored in the working format, softmax inside in FP32", Policy(
             name="baseline_eager", sites={"*": _FP32, "in": _DT, "s.store": _DT, "s.scale": _DT, "s.bias": _DT, "p.div": _DT, "p.store": _DT, "o.store": _DT,
-                                          "b.dp": _DT, "b.ds": _DT, "b.dq": _DT, "b.dk": _DT, "b.dv": _DT})),
-        ("attention written out in FP64: golden", Policy(name="baseline_fp64", sites={"*": _FP64}, accumulators={"*": "fma:fp64"})),
+                                          "b.dp": _DT, "b.ds": _DT, "b.dq": _DT, "b.dk": _DT, "b.dv": _DT, "b.out": _DT}, options=_SOFTMAX)),
+        ("attention written out in FP64: golden", Policy(name="baseline_fp64", sites={"*": _FP64}, accumulators={"*": "fma:fp64"}, options=_SOFTMAX)),
         ("Flash v1 as the paper emulates it: every result stored in the working format, sums in FP32", Policy(
             name="fa_paper", algorithm="fa1", sites={"*": _DT})),
         ("Flash v2's kernel: state in FP32, P in the working format", Policy(name="fa2_kernel", algorithm="fa2", sites=_KERNEL)),

@@ -8,6 +8,7 @@ SITES: Final[dict[str, str]] = {
     "in.q": "queries as they come in",
     "in.k": "keys as they come in",
     "in.v": "values as they come in",
+    "in.do": "gradient of the output as it comes in (backward pass)",
     "s.store": "scores QKᵀ, where their accumulation ends",
     "s.scale": "scores times 1/√d",
     "s.bias": "scores plus a bias (ALiBi)",
@@ -31,9 +32,10 @@ SITES: Final[dict[str, str]] = {
     "b.dp": "dP = dO Vᵀ",
     "b.sub": "dP − D",
     "b.ds": "dS = P·(dP − D), as it goes into products",
-    "b.dq": "dQ, each addition of a tile and as it goes out",
+    "b.dq": "dQ of a tile, and each addition of tiles",
     "b.dk": "dK, likewise",
     "b.dv": "dV, likewise",
+    "b.out": "dQ, dK and dV as they go out",
 }
 """Site → what is rounded there."""
 
@@ -41,7 +43,8 @@ ACCUMULATORS: Final[dict[str, str]] = {
     "s.acc": "QKᵀ along the head dimension",
     "l.acc": "row sum of P within a tile",
     "o.acc": "PV along the keys of a tile",
-    "b.acc": "products and row sums of the backward pass",
+    "b.acc": "products of the backward pass",
+    "d.acc": "D of the backward pass: the row sum of dO·O or of P·dP",
 }
 """Sum → what is added up. Its value is an accumulator of `thrifty.formats` such as ``fma:fp32`` or ``hopper-bf16``."""
 
