@@ -1,0 +1,56 @@
+"""A product of matrices in stages: batches, splits of K, promotions; what keeps each stretch of K is plain or compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from thrifty.formats.accumulators.plain import finish_of, keep
+from thrifty.formats.accumulators.specs import Accumulator
+
+Floats = npt.NDArray[np.float64]
+Scales = tuple[Floats, Floats] | None
+
+
+def product(a: Floats, b: Floats, how: Accumulator, batch: tuple[int, ...], scales: Scales = None) -> Floats:
+    """(…, M, K) by (…, K, N), batch by batch."""
+    m, n = a.shape[-2], b.shape[-1]
+    out = np.zeros((*batch, m, n))
+    if out.size == 0:
+        return out
+    a, b = np.broadcast_to(a, (*batch, *a.shape[-2:])), np.broadcast_to(b, (*batch, *b.shape[-2:]))
+    held = None if scales is None else [np.broadcast_to(scale, (*batch, *scale.shape[-2:])) for scale in scales]
+    for place in np.ndindex(*batch):
+        out[place] = matrix(np.ascontiguousarray(a[place]), np.ascontiguousarray(b[place]), how, None if held is None else (held[0][place], held[1][place]))
+    return out
+
+
+def matrix(a_MK: Floats, b_KN: Floats, how: Accumulator, scales: Scales = None) -> Floats:
+    """One product, splits and promotions included."""
+    if how.kind == "split_k":
+        assert how.inner is not None and how.outer is not None
+        k = a_MK.shape[1]
+        parts = [matrix(a_MK[:, first:last], b_KN[first:last], how.inner) for first, last in runs(k, max(-(-k // how.splits), 1))]
+        return _sum_of(parts, how.outer, (a_MK.shape[0], b_KN.shape[1]))
+    if not how.promote:
+        return keep(a_MK, b_KN, how)
+    total, finish = np.zeros((a_MK.shape[0], b_KN.shape[1])), finish_of(how.spec)
+    with np.errstate(invalid="ignore", over="ignore"):
+        for first, last in runs(a_MK.shape[1], how.promote):
+            total = finish(total + keep(a_MK[:, first:last], b_KN[first:last], how))
+    return total
+
+
+def runs(count: int, length: int) -> Iterator[tuple[int, int]]:
+    """Ranges of `length` that cover count; the last may be shorter."""
+    return ((first, min(first + length, count)) for first in range(0, count, length))
+
+
+def _sum_of(parts: list[Floats], how: Accumulator, shape: tuple[int, int]) -> Floats:
+    """Sums of equal places of some matrices, by an accumulator."""
+    if not parts:
+        return np.zeros(shape)
+    flat = np.stack(parts, axis=-1).reshape(-1, len(parts))
+    return matrix(flat, np.ones((len(parts), 1)), how).reshape(shape)
