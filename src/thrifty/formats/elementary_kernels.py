@@ -8,44 +8,19 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import types
-from numba.extending import intrinsic
 
 from thrifty.formats import elementary
 from thrifty.formats.elementary import LN2, LN2_HIGH, LN2_LOW, LOG2E, SQRT_HALF
+from thrifty.formats.words import float_of, word_of
 from thrifty.loops import jit
 
-__all__ = ["exp", "exp2", "exp2_row", "exp_row", "float_of", "log", "log_row", "word_of"]
+__all__ = ["exp", "exp2", "exp2_row", "exp_row", "log", "log_row"]
 
 _series, _log_series = jit(elementary.series), jit(elementary.log_series)
 _WHOLE = float(3 << 51)
 """Adding and taking off 1.5 · 2^52 rounds to a whole number, ties to even, below 2^51."""
 _FRACTION, _HALF_FIELD, _FIELD = np.uint64((1 << 52) - 1), np.uint64(1022 << 52), np.uint64(0x7FF)
 _SMALLEST_NORMAL, _LIFT = 2.0**-1022, 2.0**54
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def word_of(context: Any, x: Any) -> Any:
-    """The 64 bits of an FP64 number as an unsigned integer."""
-    if x != types.float64:
-        return None
-
-    def cast(context: Any, builder: Any, _: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], context.get_value_type(types.uint64))
-
-    return types.uint64(x), cast
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def float_of(context: Any, word: Any) -> Any:
-    """The FP64 number of 64 bits."""
-    if word not in (types.uint64, types.int64):
-        return None
-
-    def cast(context: Any, builder: Any, _: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], context.get_value_type(types.float64))
-
-    return types.float64(word), cast
 
 
 @jit
