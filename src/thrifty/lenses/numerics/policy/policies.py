@@ -15,6 +15,8 @@ from thrifty.errors import BadFile, BadValue, UnknownName, unknown_name
 from thrifty.files import strict_json, strict_toml
 from thrifty.formats import Rounding, float_spec
 from thrifty.lenses.numerics.policy.checks import LIST, choose, must_know
+from thrifty.lenses.numerics.policy.operators import FAMILY as OPERATORS
+from thrifty.lenses.numerics.policy.operators import above, is_operator_sum, must_know_operator
 from thrifty.lenses.numerics.policy.options import Options, with_option
 from thrifty.lenses.numerics.policy.rules import Rule
 from thrifty.lenses.numerics.policy.sites import ACCUMULATORS, SITES
@@ -35,23 +37,29 @@ class Policy:
     def __post_init__(self) -> None:
         choose("algorithm", self.algorithm, ALGORITHMS)
         for site in self.sites:
-            must_know(site, [*SITES, *families(), "*"], "site")
+            if site.split(".")[0] == OPERATORS:
+                must_know_operator(site)
+            else:
+                must_know(site, [*SITES, *families(), OPERATORS, "*"], "site")
         for site in self.accumulators:
-            must_know(site, [*ACCUMULATORS, "*"], "accumulator site")
+            if is_operator_sum(site):
+                must_know_operator(site)
+            else:
+                must_know(site, [*ACCUMULATORS, "*"], "accumulator site")
         object.__setattr__(self, "sites", MappingProxyType(dict(self.sites)))
         object.__setattr__(self, "accumulators", MappingProxyType(dict(self.accumulators)))
 
     def rule(self, site: str) -> Rule:
         """Of a site: its own, or that of its family (``o`` for ``o.mul``), or that of ``*``, or the working format to nearest."""
-        family = site.split(".")[0]
-        return next((self.sites[name] for name in (site, family, "*") if name in self.sites), Rule())
+        return next((self.sites[name] for name in (*above(site), "*") if name in self.sites), Rule())
 
     def rounding(self, site: str, working: str, seed: int = 0) -> Rounding:
         return self.rule(site).rounding_in(working, seed)
 
     def accumulator(self, site: str) -> str:
-        """Spec of how a sum is kept; ``fma:fp32`` where nothing is said."""
-        return self.accumulators.get(site, self.accumulators.get("*", "fma:fp32"))
+        """Spec of how a sum is kept; ``fma:fp32`` where nothing is said. An operator's sum inherits: ``aten.mm.acc`` from ``aten.acc``."""
+        names = [f"{name}.acc" for name in above(site.removesuffix(".acc"))] if is_operator_sum(site) else [site]
+        return next((self.accumulators[name] for name in (*names, "*") if name in self.accumulators), "fma:fp32")
 
     def override(self, *changes: str) -> Policy:
         """The same with some lines changed: ``o.store=fp32``, ``l.acc=sequential:bf16``, ``option.kv_order=reverse``, ``algorithm=fa2``."""
@@ -68,7 +76,7 @@ class Policy:
             return replace(self, algorithm=text)
         if site.startswith("option."):
             return replace(self, options=with_option(self.options, site.removeprefix("option."), text))
-        if site in ACCUMULATORS or site == "*.acc":
+        if site in ACCUMULATORS or site == "*.acc" or is_operator_sum(site):
             return replace(self, accumulators={**self.accumulators, "*" if site == "*.acc" else site: text})
         return replace(self, sites={**self.sites, site: Rule.read(text)})
 
