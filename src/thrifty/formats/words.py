@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
+import numba
 from numba import types
 from numba.extending import intrinsic
 
 _WORDS = {types.float64: types.uint64, types.float32: types.uint32}
 _FLOATS = {types.uint64: types.float64, types.int64: types.float64, types.uint32: types.float32, types.int32: types.float32}
+
+Function = TypeVar("Function")
+
+
+def inlined(function: Function) -> Function:
+    """Compiled as `thrifty.loops.jit` does, and always into the loop that calls it, which only then is made of vector instructions."""
+    compiled: Function = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function)
+    return compiled
 
 
 @intrinsic  # type: ignore[untyped-decorator]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from thrifty.formats.floats import float_spec
 from thrifty.formats.rounding.modes import ROUNDINGS, Rounding
-from thrifty.formats.words import float_of, word_of
+from thrifty.formats.words import float_of, inlined, word_of
 from thrifty.loops import jit
 
 KEEPS, FP32, NEAREST, SPLITS, DRAWS = range(5)
@@ -66,7 +66,7 @@ def overflows(to: Rounding) -> tuple[float, float, float, float]:
     return largest if inward or to.mode == "rd" else lost, largest if inward or to.mode == "ru" else lost, lost, infinite
 
 
-@jit
+@inlined
 def drawn(seed: Any, element: Any) -> Any:
     """64 random bits of an element: those of `plain.random_words`."""
     z = np.uint64(seed) + (np.uint64(element) + _ONE) * _GOLDEN
@@ -75,7 +75,7 @@ def drawn(seed: Any, element: Any) -> Any:
     return z ^ (z >> np.uint64(31))
 
 
-@jit
+@inlined
 def _nearest(x: Any, normal: Any, step: Any, clip: Any, largest: Any, lost: Any, infinite: Any, below: Any, minus_zero: Any) -> Any:
     word = word_of(x)
     size = float_of(word & ~_SIGN)
@@ -89,7 +89,7 @@ def _nearest(x: Any, normal: Any, step: Any, clip: Any, largest: Any, lost: Any,
     return x if x != x else float_of(word_of(held) | sign)
 
 
-@jit
+@inlined
 def split(word: Any, draw: Any, p: Any) -> Any:
     """(q, t) of the bits of a finite number: rounded, it is ±q · 2^t, before overflow. p: what `_integers` takes."""
     mode, mantissa, emin, bias, subnormals, near, up, down, to_odd = p
@@ -122,7 +122,7 @@ def split(word: Any, draw: Any, p: Any) -> Any:
     return q, t
 
 
-@jit
+@inlined
 def _exactly(x: Any, draw: Any, p: Any, f: Any, signed: Any, minus_zero: Any) -> Any:
     """x rounded in any mode. f: (largest, lost, over, under, infinite, below)."""
     largest, lost, over, under, infinite, below = f
@@ -146,18 +146,18 @@ def _exactly(x: Any, draw: Any, p: Any, f: Any, signed: Any, minus_zero: Any) ->
     return x if x != x else float_of(word_of(size) | sign)
 
 
-@jit
+@inlined
 def _power(n: Any) -> Any:
     """2^n of an integer n from -1022 to 1023."""
     return float_of((n + np.int64(1023)) << np.int64(52))
 
 
-@jit
+@inlined
 def _integers(params: Any) -> Any:
     return (params[MODE], params[MANTISSA], params[EMIN], params[BIAS], params[SUBNORMALS], params[NEAR], params[UP], params[DOWN], params[TO_ODD])
 
 
-@jit
+@inlined
 def _floats(params: Any) -> Any:
     return (float_of(params[LARGEST]), float_of(params[LOST]), float_of(params[OVER]), float_of(params[UNDER]), float_of(params[INFINITE]),
             float_of(params[FLUSH_BELOW]))  # fmt: skip
