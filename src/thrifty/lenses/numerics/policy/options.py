@@ -21,6 +21,7 @@ class Options:
     rescale_log2 : the old maximum is kept while the new one is above it by at most this many doublings (FA4: 8); 0: always the new one
     exp2_degree : 0: exact exponential; 3: 2^fraction by a polynomial of that degree (FA4)
     repeated_max : beta of the fix for repeated maxima (Qiu and Yao 2025): a repeated maximum m becomes beta·m if positive, 0 if negative; 0: none
+    divide_after : the baseline divides its output by the row sum, in place of P (then one tile of Flash is the baseline, bit by bit)
     dsum        : D of the backward pass as row sum of "do_o" or "p_dp"
     """
 
@@ -32,6 +33,7 @@ class Options:
     rescale_log2: float = 0.0
     exp2_degree: int = 0
     repeated_max: float = 0.0
+    divide_after: bool = False
     dsum: str = "do_o"
 
     def __post_init__(self) -> None:

@@ -1,0 +1,10 @@
+"""Queries, keys and values to look at: drawn by a seed, or read from a file.
+
+`kinds` names the distributions and what each shows; `drawing` draws one; `captured` reads tensors that came from a real model.
+All are FP64, so that whoever rounds them does it once.
+"""
+
+from thrifty.lenses.numerics.inputs.drawing import draw
+from thrifty.lenses.numerics.inputs.kinds import KINDS, Inputs
+
+__all__ = ["KINDS", "Inputs", "draw"]

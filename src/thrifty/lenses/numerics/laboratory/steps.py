@@ -1,0 +1,59 @@
+"""One step under a policy: round at a site, multiply and add as its accumulator says."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from thrifty.formats import Rounding
+from thrifty.formats.accumulators import accumulate, matmul
+from thrifty.formats.rounding.plain import round_plain
+from thrifty.lenses.numerics.policy import SITES, Policy
+
+Floats = npt.NDArray[np.float64]
+
+TURNS: Final = 8
+"""How often one site may draw at one tile."""
+_NUMBER: Final = {site: zlib.crc32(site.encode()) for site in SITES}
+_WORD: Final = (1 << 64) - 1
+
+
+def site_seed(seed: int, site: str, turn: int = 0) -> int:
+    """Seed of a site's draws, for modes that draw. turn: tile · TURNS + use within the tile. Element i (C order) then draws at counter i."""
+    z = (seed * 0x9E3779B97F4A7C15 + (_NUMBER[site] + 1) * 0xD1B54A32D192ED03 + turn * 0x8CB92BA72F3D8DD7) & _WORD
+    z = ((z ^ (z >> 32)) * 0xD6E8FEB86659FD93) & _WORD
+    z = ((z ^ (z >> 32)) * 0xD6E8FEB86659FD93) & _WORD
+    return z ^ (z >> 32)
+
+
+class Steps:
+    """Rounding at the sites of one policy in one working format."""
+
+    def __init__(self, policy: Policy, working: str, seed: int = 0) -> None:
+        self.policy, self.working, self.seed = policy, working, seed
+        self.roundings: dict[str, Rounding] = {site: policy.rounding(site, working) for site in SITES}
+
+    def at(self, site: str, x: Any, turn: int = 0) -> Floats:
+        """x rounded as `site` says; see `site_seed` for turn."""
+        to = self.roundings[site]
+        held = np.ascontiguousarray(x, dtype=np.float64)
+        if to.mode == "rne" and to.overflow == "inf" and not to.flush and to.spec.name in ("fp64", "fp32"):
+            if to.spec.name == "fp64":
+                return held
+            with np.errstate(over="ignore"):
+                return np.asarray(held.astype(np.float32).astype(np.float64))  # FP64 to FP32 is one rounding
+        if to.mode in ("stochastic", "random"):
+            to = replace(to, seed=site_seed(self.seed, site, turn))
+        return round_plain(held, to).reshape(np.shape(x))
+
+    def product(self, site: str, a: Floats, b: Floats) -> Floats:
+        """a @ b as the accumulator of `site` adds it up; FP64 out."""
+        return np.asarray(matmul(a, b, accumulator=self.policy.accumulator(site)), dtype=np.float64)
+
+    def total(self, site: str, x: Floats) -> Floats:
+        """Sum along the last axis likewise."""
+        return np.asarray(accumulate(x, accumulator=self.policy.accumulator(site), axis=-1), dtype=np.float64)
