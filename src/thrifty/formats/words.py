@@ -32,6 +32,30 @@ def float_of(context: Any, word: Any) -> Any:
     return _cast(word, _FLOATS)
 
 
+@intrinsic  # type: ignore[untyped-decorator]
+def shifted(context: Any, word: Any, by: Any) -> Any:
+    """An unsigned word shifted right by fewer bits than it has, in its own width (Numba's own `>>` widens to 64 bits)."""
+    if word not in (types.uint32, types.uint64) or by != word:
+        return None
+
+    def shift(context: Any, builder: Any, _: Any, args: Any) -> Any:
+        return builder.lshr(args[0], builder.and_(args[1], args[1].type(word.bitwidth - 1)))
+
+    return word(word, by), shift
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def narrowed(context: Any, word: Any, like: Any) -> Any:
+    """The low bits of a whole number, as many as `like` has: Numba computes in 64 bits, and the compiler narrows what it knows to be narrow in the end."""
+    if not isinstance(word, types.Integer) or like not in (types.uint32, types.uint64) or word.bitwidth < like.bitwidth:
+        return None
+
+    def cut(context: Any, builder: Any, _: Any, args: Any) -> Any:
+        return builder.trunc(args[0], args[1].type) if word.bitwidth > like.bitwidth else args[0]
+
+    return like(word, like), cut
+
+
 def _cast(given: Any, results: dict[Any, Any]) -> Any:
     result = results.get(given)
     if result is None:

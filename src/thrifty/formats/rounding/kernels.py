@@ -91,7 +91,7 @@ def _nearest(x: Any, normal: Any, step: Any, clip: Any, largest: Any, lost: Any,
 
 @inlined
 def split(word: Any, draw: Any, p: Any) -> Any:
-    """(q, t) of the bits of a finite number: rounded, it is ±q · 2^t, before overflow. p: what `_integers` takes."""
+    """(q, t) of the bits of a finite number: rounded, it is ±q · 2^t, before overflow. p: what `integers` takes."""
     mode, mantissa, emin, bias, subnormals, near, up, down, to_odd = p
     size = word & ~_SIGN
     tiny = size < _LEAD
@@ -123,7 +123,7 @@ def split(word: Any, draw: Any, p: Any) -> Any:
 
 
 @inlined
-def _exactly(x: Any, draw: Any, p: Any, f: Any, signed: Any, minus_zero: Any) -> Any:
+def exactly(x: Any, draw: Any, p: Any, f: Any, signed: Any, minus_zero: Any) -> Any:
     """x rounded in any mode. f: (largest, lost, over, under, infinite, below)."""
     largest, lost, over, under, infinite, below = f
     word = word_of(x)
@@ -153,12 +153,12 @@ def _power(n: Any) -> Any:
 
 
 @inlined
-def _integers(params: Any) -> Any:
+def integers(params: Any) -> Any:
     return (params[MODE], params[MANTISSA], params[EMIN], params[BIAS], params[SUBNORMALS], params[NEAR], params[UP], params[DOWN], params[TO_ODD])
 
 
 @inlined
-def _floats(params: Any) -> Any:
+def floats(params: Any) -> Any:
     return (float_of(params[LARGEST]), float_of(params[LOST]), float_of(params[OVER]), float_of(params[UNDER]), float_of(params[INFINITE]),
             float_of(params[FLUSH_BELOW]))  # fmt: skip
 
@@ -175,7 +175,7 @@ def round_scalar(x: Any, params: Any, element: Any = 0) -> Any:
         return _nearest(x, float_of(params[NORMAL]), float_of(params[STEP]), float_of(params[CLIP]), float_of(params[LARGEST]), float_of(params[LOST]),
                         float_of(params[INFINITE]), float_of(params[FLUSH_BELOW]), params[MINUS_ZERO] != 0)  # fmt: skip
     draw = drawn(params[SEED], element) if kind == DRAWS else _ZERO
-    return _exactly(x, draw, _integers(params), _floats(params), params[SIGNED], params[MINUS_ZERO])
+    return exactly(x, draw, integers(params), floats(params), params[SIGNED], params[MINUS_ZERO])
 
 
 @jit
@@ -192,10 +192,10 @@ def round_row(buffer: Any, n: Any, params: Any, first: Any = 0) -> None:
         for i in range(n):
             buffer[i] = _nearest(buffer[i], normal, step, clip, largest, lost, infinite, below, minus_zero)
     elif kind == SPLITS:
-        p, f, signed, minus = _integers(params), _floats(params), params[SIGNED], params[MINUS_ZERO]
+        p, f, signed, minus = integers(params), floats(params), params[SIGNED], params[MINUS_ZERO]
         for i in range(n):
-            buffer[i] = _exactly(buffer[i], _ZERO, p, f, signed, minus)
+            buffer[i] = exactly(buffer[i], _ZERO, p, f, signed, minus)
     elif kind == DRAWS:
-        p, f, signed, minus, seed = _integers(params), _floats(params), params[SIGNED], params[MINUS_ZERO], params[SEED]
+        p, f, signed, minus, seed = integers(params), floats(params), params[SIGNED], params[MINUS_ZERO], params[SEED]
         for i in range(n):
-            buffer[i] = _exactly(buffer[i], drawn(seed, first + i), p, f, signed, minus)
+            buffer[i] = exactly(buffer[i], drawn(seed, first + i), p, f, signed, minus)
