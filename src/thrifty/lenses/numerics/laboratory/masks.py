@@ -51,8 +51,15 @@ class Sight:
             good &= ahead <= after
         return good if self.mask is None else good & self.mask[..., first:last]
 
+    def bias_of(self, head: int, first: int, last: int) -> npt.NDArray[np.float64] | None:
+        """Of queries first to last - 1 of one head, (last - first, N_kv), or None."""
+        if self.slopes is None:
+            return None
+        ahead = np.arange(self.seq_kv)[None, :] - (np.arange(first, last)[:, None] + self.seq_kv - self.seq)
+        return np.asarray(-self.slopes[head] * np.abs(ahead).astype(np.float64))
+
     def bias(self, first: int, last: int) -> npt.NDArray[np.float64] | None:
-        """(H, N, last - first), or None."""
+        """(H, N, last - first) of keys first to last - 1, or None."""
         if self.slopes is None:
             return None
         ahead = np.arange(first, last)[None, :] - (np.arange(self.seq)[:, None] + self.seq_kv - self.seq)

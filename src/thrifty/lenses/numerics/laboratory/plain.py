@@ -142,12 +142,12 @@ def _flash(problem: Problem, tiles: list[tuple[int, int]], number: int, tally: T
     for place, (first, last) in enumerate(tiles, start=number):
         turn = place * TURNS
         scores, seen = score_tile(problem, first, last, place)
-        visits = seen.any(axis=-1)
+        visits: Bools = np.asarray(seen.any(axis=-1))
         tally.visits += int(visits.sum())
         tally.seen += int(seen.sum())
         tally.overflows += int((np.isinf(scores) & seen).sum())
         here = _maximum(problem, scores, seen, tally)
-        kept = ((here - top) * elementary.LOG2E <= options.rescale_log2) & ~np.isneginf(top) if options.rescale_log2 else np.zeros(rows, dtype=bool)
+        kept: Bools = np.asarray(((here - top) * elementary.LOG2E <= options.rescale_log2) & ~np.isneginf(top) & bool(options.rescale_log2))
         grown = np.where(kept, top, np.maximum(top, here))
         tally.rescales += int((visits & (grown != top) & ~np.isneginf(top)).sum())
         weights = _weights(problem, scores, seen, here if first_kind else grown, turn)

@@ -28,6 +28,8 @@ class Problem:
     q, k, v : (batch, H, N, d), (batch, H_kv, N_kv, d), (batch, H_kv, N_kv, d_v); q times `scale` already where the policy scales queries
     given   : q, k, v as they came (values exact, shape as above)
     q_scale, k_scale, v_scale : (batch, heads, rows) factors that quantisation took out; None without it
+    unscaled : q before `scale`
+    back, kind : a result of (batch, H, …) in the shape and kind that came, as a site leaves it, and in FP64
     factor  : what scores are multiplied by at `s.scale` (with q_scale and k_scale); None: nothing
     """
 
@@ -46,6 +48,8 @@ class Problem:
     block_k: int
     splits: list[list[Tile]]
     back: Callable[[Floats, str], Any]
+    kind: Callable[[Floats], Any]
+    unscaled: Floats
 
     @property
     def policy(self) -> Policy:
@@ -55,6 +59,12 @@ class Problem:
     def groups(self) -> int:
         """Heads of queries that share one of keys and values."""
         return int(self.q.shape[1] // self.k.shape[1])
+
+    def dequantised(self) -> tuple[Floats, Floats, Floats]:
+        """q, k, v as they are rounded, their scales put back; queries and keys stay turned, which does not change their products."""
+        pairs = (self.unscaled, self.q_scale), (self.k, self.k_scale), (self.v, self.v_scale)
+        q, k, v = (x if scale is None else x * scale[..., None] for x, scale in pairs)
+        return q, k, v
 
     def shared(self, x: Floats) -> Floats:
         """Keys or values (batch, H_kv, …) repeated for every head of queries."""
@@ -94,20 +104,23 @@ def prepare(
         for x, rows, site in ((q_in, rows_q, "in.q"), (k_in, rows_k, "in.k"), (v_in, rows_k, "in.v"))
     )
     rounded = steps.at("in.q", q_in), steps.at("in.k", k_in), steps.at("in.v", v_in)
+    unscaled = rounded[0]
     factor: float | None = float(scale)
     if not said.options.scale_after:
         rounded = steps.at("s.scale", rounded[0] * scale, turn=1), rounded[1], rounded[2]
         factor = None if q_scale is None else 1.0
 
+    def kind(result: Floats) -> Any:
+        return came[0].back(result.reshape(*front, *result.shape[2:]))
+
     def back(result: Floats, site: str) -> Any:
-        wide = came[0].result_dtype(steps.roundings[site].spec)
-        return came[0].back(result.reshape(*front, *result.shape[2:]).astype(wide))
+        return kind(result.astype(came[0].result_dtype(steps.roundings[site].spec)))
 
     return Problem(
         steps=steps, q=rounded[0], k=rounded[1], v=rounded[2], given=(held[0], held[1], held[2]), q_scale=q_scale, k_scale=k_scale, v_scale=v_scale,
         scale=float(scale), factor=factor, sight=sight(batch, heads, seq, seq_kv, causal, window, alibi, mask), block_q=rows_q, block_k=rows_k,
         splits=splits_of(seq_kv, seq_kv or 1, None, None, "forward") if said.algorithm == "baseline"
-        else splits_of(seq_kv, rows_k, splits, split_size, said.options.kv_order), back=back,
+        else splits_of(seq_kv, rows_k, splits, split_size, said.options.kv_order), back=back, kind=kind, unscaled=unscaled,
     )  # fmt: skip
 
 
