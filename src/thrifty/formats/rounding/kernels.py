@@ -25,7 +25,7 @@ KEEPS, FP32, NEAREST, SPLITS, DRAWS = range(5)
 """Places in the words of `parameters`. Those of the last line hold the bits of FP64 numbers."""
 
 _SIGN, _EXPONENT, _FRACTION = np.uint64(1 << 63), np.uint64(0x7FF << 52), np.uint64((1 << 52) - 1)
-_LEAD, _ONE, _ZERO = np.uint64(1 << 52), np.uint64(1), np.uint64(0)
+QUIET, _LEAD, _ONE, _ZERO = np.uint64(1 << 51), np.uint64(1 << 52), np.uint64(1), np.uint64(0)
 _GOLDEN, _MIX1, _MIX2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _RANDOM: Final = ROUNDINGS.index("random")
 
@@ -86,7 +86,7 @@ def _nearest(x: Any, normal: Any, step: Any, clip: Any, largest: Any, lost: Any,
     held = infinite if size == np.inf else held
     held = 0.0 if held < below else held
     sign = _ZERO if (held == 0.0) & minus_zero else word & _SIGN
-    return x if x != x else float_of(word_of(held) | sign)
+    return float_of(word | QUIET) if x != x else float_of(word_of(held) | sign)
 
 
 @inlined
@@ -143,7 +143,7 @@ def exactly(x: Any, draw: Any, p: Any, f: Any, signed: Any, minus_zero: Any) -> 
     if signed == 0:
         size = np.nan if negative & (x != 0.0) else size
         sign = _ZERO
-    return x if x != x else float_of(word_of(size) | sign)
+    return float_of(word | QUIET) if x != x else float_of(word_of(size) | sign)
 
 
 @inlined
@@ -170,7 +170,7 @@ def round_scalar(x: Any, params: Any, element: Any = 0) -> Any:
     if kind == KEEPS:
         return x
     if kind == FP32:
-        return x if x != x else np.float64(np.float32(x))
+        return float_of(word_of(x) | QUIET) if x != x else np.float64(np.float32(x))
     if kind == NEAREST:
         return _nearest(x, float_of(params[NORMAL]), float_of(params[STEP]), float_of(params[CLIP]), float_of(params[LARGEST]), float_of(params[LOST]),
                         float_of(params[INFINITE]), float_of(params[FLUSH_BELOW]), params[MINUS_ZERO] != 0)  # fmt: skip
@@ -185,7 +185,7 @@ def round_row(buffer: Any, n: Any, params: Any, first: Any = 0) -> None:
     if kind == FP32:
         for i in range(n):
             x = buffer[i]
-            buffer[i] = x if x != x else np.float64(np.float32(x))
+            buffer[i] = float_of(word_of(x) | QUIET) if x != x else np.float64(np.float32(x))
     elif kind == NEAREST:
         normal, step, clip, largest = float_of(params[NORMAL]), float_of(params[STEP]), float_of(params[CLIP]), float_of(params[LARGEST])
         lost, infinite, below, minus_zero = float_of(params[LOST]), float_of(params[INFINITE]), float_of(params[FLUSH_BELOW]), params[MINUS_ZERO] != 0

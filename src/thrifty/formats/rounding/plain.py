@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 Words = npt.NDArray[np.uint64]
 
 _FRACTION: Final = np.uint64((1 << 52) - 1)
-_INFINITE: Final = np.uint64(0x7FF << 52)
+_QUIET: Final = np.uint64(1 << 51)
 _GOLDEN, _MIX1, _MIX2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 
@@ -56,7 +56,7 @@ def split(x: Floats, to: Rounding, first: int = 0) -> tuple[Any, Words, Any]:
     up = _grows(to, negative, odd.astype(bool), dropped, capped, np.where(far, shift - 63, 0).astype(np.uint64), first)
     q = q + up.astype(np.uint64)
     if not spec.subnormals:  # no zero: the smallest number is the least there is
-        q, t = np.where(sig == 0, np.uint64(1), np.where(q == 0, np.uint64(1), q)), np.where(sig == 0, spec.emin, t)
+        q, t = np.maximum(q, np.uint64(1 << spec.mantissa_bits)), np.where(sig == 0, spec.emin - spec.mantissa_bits, t)
     return negative, q, t
 
 
@@ -104,7 +104,7 @@ def round_plain(x: Floats, to: Rounding, first: int = 0) -> Floats:
     if not spec.signed:
         # -0 is zero; anything else below it has no code. E8M0 has no zero, and takes its least number for it.
         result = np.where(negative & (x != 0), np.nan, np.abs(result))
-    return np.asarray(np.where(np.isnan(x), x, result))
+    return np.asarray(np.where(np.isnan(x), (x.view(np.uint64) | _QUIET).view(np.float64), result))
 
 
 def _beyond(to: Rounding, negative: Any, first: int) -> Any:
@@ -142,7 +142,7 @@ def encode_plain(x: Floats, spec: FloatSpec) -> Words:
     size = np.abs(x)
     finite = np.isfinite(size)
     mantissa, whole = np.frexp(np.where(finite, size, 0.0))
-    exponent = np.where(mantissa == 0, spec.emin, np.maximum(whole - 1, spec.emin))
+    exponent = np.where(mantissa == 0, spec.emin, np.maximum(whole - 1, spec.emin)).astype(np.int64)
     q = np.ldexp(mantissa, (whole - exponent + fraction_bits).astype(np.int32))
     field = exponent + spec.bias
     code = q.astype(np.int64) + ((field - (1 if spec.subnormals else 0)) << fraction_bits)
