@@ -80,9 +80,10 @@ def _operators() -> tuple[frozenset[str], frozenset[str]]:
         return frozenset(), frozenset()
     import torch
 
-    seen, apart = set(STEPS), set()
+    seen: set[str] = set(STEPS)
+    apart: set[str] = set()
     for name in torch._C._dispatch_get_all_op_names():
-        if name.startswith("aten::"):
+        if name.startswith("aten::") and not name.endswith("out"):
             whole = torch._C._dispatch_has_kernel_for_dispatch_key(name, "CompositeImplicitAutograd")
             (apart if whole else seen).add(plain_name(name[6:].partition(".")[0]))
     return frozenset(seen), frozenset(apart - seen)

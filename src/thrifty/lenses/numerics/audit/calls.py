@@ -1,0 +1,42 @@
+"""`emulate`: what users enter."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from thrifty.errors import missing_extra
+from thrifty.lenses.numerics.policy import Policy, as_policy
+
+if TYPE_CHECKING:
+    from thrifty.lenses.numerics.audit.mode import Emulation
+
+
+def emulate(
+    policy: str | Policy | Path = "baseline_paper", format: str = "bf16", *, fused: Collection[str] = (), speed: str = "fast", seed: int = 0, watch: Any = None
+) -> Emulation:  # fmt: skip
+    """A context in which every result that torch computes is rounded by the policy, forward and backward; functions and modules stay as they are.
+
+        with thrifty.numerics.emulate("baseline_paper", "bf16"):
+            loss = model(x).square().mean()
+            loss.backward()
+
+    policy : preset, file or Policy. Sites are torch's operators (``aten.mm``), their steps (``aten.softmax.exp``), ``aten`` for all of them, ``*``;
+             sums are kept as ``aten.mm.acc`` says; ``in`` rounds what comes from outside, weights included, where it is first read
+    format : what ``dt`` in the policy stands for
+    fused  : operators that are one kernel (``softmax``, ``layer_norm``, ``gelu``, …): only what goes out of them is rounded. `Emulation.region` and
+             `Emulation.fuse(module)` say the same of a stretch of code and of a module
+    speed  : "fast" or "exact"; the bits are the same (see `arithmetic`)
+    seed   : of modes that draw
+    watch  : called with every site, its result before rounding and after
+
+    A tensor must hold what its sites keep: FP32 for formats up to FP32, else give FP64 tensors. exp, exp2 and log are ours and the same everywhere; other functions
+    (erf, tanh, pow, …) are torch's in FP64, whose last bit may differ between machines. Raises BadValue, UnknownName, BadFile, MissingExtra.
+    """
+    if importlib.util.find_spec("torch") is None:
+        raise missing_extra("emulate", "torch", "torch")
+    from thrifty.lenses.numerics.audit.mode import Emulation
+
+    return Emulation(as_policy(policy), format, fused=fused, speed=speed, seed=seed, watch=watch)
