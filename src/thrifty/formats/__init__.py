@@ -11,13 +11,13 @@ from thrifty.formats.floats import FloatSpec, float_spec, float_specs
 from thrifty.formats.integers import Quantized, quantize_int
 from thrifty.formats.packing import pack, unpack
 from thrifty.formats.registry import Format, all_formats, bytes_of, find_format, format_of_torch, get_format
-from thrifty.formats.rounding import OVERFLOWS, ROUNDINGS, Rounding, decode, encode, flip, round_to
+from thrifty.formats.rounding import OVERFLOWS, ROUNDINGS, Rounding, bits, decode, encode, flip, from_bits, round_to
 
 round = round_to
 """`thrifty.formats.round`: its usual name; inside the package it is `round_to`, since Python has a `round` of its own."""
 
 __all__ = [
     "ELEMENTS", "OVERFLOWS", "ROUNDINGS", "SCALES", "Accumulator", "Blocks", "FloatSpec", "Format", "Quantized", "Rounding", "accumulate", "all_formats",
-    "bfp", "bytes_of", "decode", "encode", "find_format", "flip", "float_spec", "float_specs", "format_of_torch", "get_format", "matmul", "mx", "nvfp4",
-    "pack", "parse_accumulator", "quantize_int", "round", "round_to", "unpack",
+    "bfp", "bits", "bytes_of", "decode", "encode", "find_format", "flip", "float_spec", "float_specs", "format_of_torch", "from_bits", "get_format",
+    "matmul", "mx", "nvfp4", "pack", "parse_accumulator", "quantize_int", "round", "round_to", "unpack",
 ]  # fmt: skip

@@ -1,4 +1,7 @@
-"""Arrays of NumPy and tensors of torch in and out: any strides, any dtype; what comes out is of the kind that came in."""
+"""Arrays of NumPy and tensors of torch in and out: any strides, any dtype; what comes out is of the kind that came in.
+
+Contiguous FP32 and FP64, tensors on the CPU too, are read where they lie and results are written where they are to be: nothing is copied.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,11 @@ from thrifty.formats.floats import FloatSpec, float_spec
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """An array as it came. values: contiguous, float32 or float64, exactly what came; back: turns a result into the kind that came."""
+    """An array as it came. values: contiguous, float32 or float64, exactly what came, and maybe the caller's own memory: not to be written to.
+
+    spec : format of what came, where its numbers were fewer bits wide than `values`
+    back : turns a result into the kind that came, on its device
+    """
 
     values: npt.NDArray[Any]
     spec: FloatSpec | None
@@ -26,11 +33,19 @@ class Given:
         return np.float32 if self.values.dtype == np.float32 and float_spec("fp32").holds(spec) else np.float64
 
 
+def is_tensor(x: Any) -> bool:
+    """x is of torch, which is not imported to know it."""
+    return any(each.__module__.partition(".")[0] == "torch" for each in type(x).__mro__)
+
+
 def take(x: Any, name: str = "x") -> Given:
     """x as NumPy floats. Raises BadValue for complex numbers, text, objects and numbers wider than 64 bits."""
-    if type(x).__module__.split(".")[0] == "torch":
+    if is_tensor(x):
         return _take_torch(x, name)
-    values = np.asarray(x)
+    try:
+        values = np.asarray(x)
+    except ValueError:
+        raise BadValue(f"{name} is no array of numbers: its rows differ in length. Give rows of one length.") from None
     kept = None
     if values.dtype == np.float16:
         kept, values = float_spec("fp16"), values.astype(np.float32)
@@ -39,17 +54,22 @@ def take(x: Any, name: str = "x") -> Given:
             raise BadValue(f"{name} holds whole numbers above 2^53, which FP64 does not hold exactly. Give floats.")
         values = values.astype(np.float64)
     elif values.dtype not in (np.float32, np.float64):
-        values = _other(values, name)
+        kept, values = _other(values, name)
     return Given(np.ascontiguousarray(values).reshape(values.shape), kept, lambda result: result)
 
 
-def _other(values: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
+def _other(values: npt.NDArray[Any], name: str) -> tuple[FloatSpec | None, npt.NDArray[Any]]:
     """Small floats of ml_dtypes and swapped byte orders; all else is refused."""
     if values.dtype.kind == "f" and values.dtype.itemsize <= 8:
-        return values.astype(values.dtype.newbyteorder("="))
-    if values.dtype.kind == "V" and values.dtype.names is None and type(values.dtype.type).__name__ == "type" and values.dtype.itemsize <= 2:
+        values = values.astype(values.dtype.newbyteorder("="))
+        return (float_spec("fp16"), values.astype(np.float32)) if values.dtype == np.float16 else (None, values)
+    if values.dtype.kind == "V" and values.dtype.names is None and values.dtype.type is not np.void and values.dtype.itemsize <= 2:
+        from thrifty.formats.registry import find_format
+
+        name_there = values.dtype.name
+        known = find_format(name_there[len("float4_") :].removesuffix("fn") if name_there.startswith(("float4_", "float6_")) else name_there)
         try:
-            return values.astype(np.float32)
+            return float_spec(known.name) if known is not None and known.family == "float" else None, values.astype(np.float32)
         except (TypeError, ValueError):
             pass
     raise BadValue(f"{name} has dtype {values.dtype}, which is no real number of at most 64 bits. Give floats or whole numbers.")
@@ -62,6 +82,8 @@ def _take_torch(x: Any, name: str) -> Given:
         raise BadValue(f"{name} is a {type(x).__name__}. Give an array or a tensor.")
     if x.is_complex() or x.is_quantized or x.layout != torch.strided:
         raise BadValue(f"{name} has dtype {x.dtype} and layout {x.layout}; dense real numbers are needed.")
+    if x.is_meta:
+        raise BadValue(f"{name} is a tensor on the meta device, which holds no numbers. Give one with data.")
     kept, device, held = None, x.device, x.detach()
     if held.dtype not in (torch.float32, torch.float64):
         if held.dtype.is_floating_point:
@@ -69,10 +91,48 @@ def _take_torch(x: Any, name: str) -> Given:
 
             kept, held = float_spec(format_of_torch(held.dtype).name), held.to(torch.float32)
         else:
+            if held.dtype in (torch.int64, torch.uint64) and held.numel() and held.double().abs().max() > 2.0**53:
+                raise BadValue(f"{name} holds whole numbers above 2^53, which FP64 does not hold exactly. Give floats.")
             held = held.to(torch.float64)
-    values = held.cpu().contiguous().numpy()
+    values = held.cpu().resolve_neg().contiguous().numpy()
 
     def back(result: npt.NDArray[Any]) -> Any:
         return torch.from_numpy(np.ascontiguousarray(result).reshape(result.shape)).to(device)
 
     return Given(values, kept, back)
+
+
+def place(out: Any, x: Any, given: Given, dtype: npt.DTypeLike) -> tuple[npt.NDArray[Any], Callable[[], Any]]:
+    """Memory for a result of x's shape, C-contiguous, and what makes the answer of it once it is filled. `out`: None, or where the caller wants it.
+
+    Raises BadValue where `out` is of another kind, shape or dtype than the result, or cannot be written.
+    """
+    dtype, shape = np.dtype(dtype), given.values.shape
+    if out is None:
+        fresh = np.empty(shape, dtype)
+        return fresh, lambda: given.back(fresh)
+    if is_tensor(out) != is_tensor(x):
+        raise BadValue(f"out is a {type(out).__name__} and x a {type(x).__name__}: both must be arrays or both tensors.")
+    if is_tensor(out) and out.device != x.device:
+        raise BadValue(f"out is on {out.device} and x on {x.device}. Give both on one device.")
+    if not is_tensor(out) and not isinstance(out, np.ndarray):
+        raise BadValue(f"out is a {type(out).__name__}. Give an array.")
+    if tuple(out.shape) != shape or str(out.dtype).removeprefix("torch.") != dtype.name:
+        raise BadValue(f"out has shape {tuple(out.shape)} and dtype {out.dtype}; the result has {shape} and {dtype.name}.")
+    held = out.detach() if is_tensor(out) else out
+    if is_tensor(out) and out.device.type != "cpu":
+        fresh = np.empty(shape, dtype)
+        return fresh, lambda: _copied(out, held, given.back(fresh))
+    view = held.numpy() if is_tensor(out) else out
+    if not view.flags.writeable:
+        raise BadValue("out cannot be written to. Give an array of your own.")
+    same = view.ctypes.data == given.values.ctypes.data and dtype == given.values.dtype
+    if view.flags.c_contiguous and (same or not np.may_share_memory(view, given.values)):
+        return view, lambda: out
+    fresh = np.empty(shape, dtype)
+    return fresh, lambda: _copied(out, view, fresh)
+
+
+def _copied(out: Any, view: Any, fresh: Any) -> Any:
+    view[...] = fresh
+    return out

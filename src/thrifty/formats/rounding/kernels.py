@@ -27,7 +27,7 @@ KEEPS, FP32, NEAREST, SPLITS, DRAWS = range(5)
 _SIGN, _EXPONENT, _FRACTION = np.uint64(1 << 63), np.uint64(0x7FF << 52), np.uint64((1 << 52) - 1)
 QUIET, _LEAD, _ONE, _ZERO = np.uint64(1 << 51), np.uint64(1 << 52), np.uint64(1), np.uint64(0)
 _GOLDEN, _MIX1, _MIX2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_RANDOM: Final = ROUNDINGS.index("random")
+RANDOM: Final = ROUNDINGS.index("random")
 
 
 def parameters(to: Rounding) -> npt.NDArray[np.int64]:
@@ -105,11 +105,11 @@ def split(word: Any, draw: Any, p: Any) -> Any:
     mask = (_ONE << capped) - _ONE
     q, dropped = sig >> capped, sig & mask
     odd = q & _ONE if mantissa > 0 else (np.uint64(t + bias) & _ONE if q != _ZERO else _ZERO)
-    if mode >= _RANDOM - 1:
+    if mode >= RANDOM - 1:
         beyond = np.uint64(shift - 63 if shift > 63 else np.int64(0))
         beyond = beyond if beyond < np.uint64(63) else np.uint64(63)
         threshold = (draw >> _ONE) >> (np.uint64(63) - capped)
-        goes = (dropped >> beyond > threshold) if mode < _RANDOM else (dropped != _ZERO) & ((draw >> np.uint64(63)) != _ZERO)
+        goes = (dropped >> beyond > threshold) if mode < RANDOM else (dropped != _ZERO) & ((draw >> np.uint64(63)) != _ZERO)
         q = q + (_ONE if goes else _ZERO)
     else:
         directed = down if word >= _SIGN else up
@@ -132,7 +132,7 @@ def exactly(x: Any, draw: Any, p: Any, f: Any, signed: Any, minus_zero: Any) -> 
     size = np.float64(np.int64(q)) * _power(half) * _power(t - half)
     negative = word >= _SIGN
     beyond = under if negative else over
-    if p[0] == _RANDOM:
+    if p[0] == RANDOM:
         beyond = lost if draw >= _SIGN else largest
     size = 0.0 if size < below else size
     size = beyond if size > largest else size

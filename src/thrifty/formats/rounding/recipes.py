@@ -1,0 +1,137 @@
+"""Which compiled loop an array takes, and with which constants. Imported only where Numba is.
+
+To nearest, in a format narrower than the source: by an addition in the source's own arithmetic, which rounds once and exactly (see `kernels`). BF16 and its
+kin from FP32, whose exponents they share: on the words alone. All else by splitting FP64's significand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from thrifty.formats.floats import FloatSpec
+from thrifty.formats.rounding.array_kernels import aligned_codes, aligned_floats, nearest_codes, nearest_floats, split_codes, split_floats
+from thrifty.formats.rounding.kernels import overflows, parameters
+from thrifty.formats.rounding.modes import Rounding
+from thrifty.loops import in_threads
+
+_WORD: Final = {np.dtype(np.float32): np.uint32, np.dtype(np.float64): np.uint64}
+_BLOCK: Final = 1 << 13
+"""Elements that an array rounded in place is copied by, so that loops read and write apart and are made of vector instructions."""
+
+
+def floats_into(x: npt.NDArray[Any], out: npt.NDArray[Any], to: Rounding) -> int:
+    """x, flat, rounded into `out`, flat, which may be x: FP32 or FP64 both. Returns how many results are NaN where the format has none, else 0."""
+    spec, source = to.spec, x.dtype
+    counts, refused = spec.no_number == "none", []
+    part: Callable[[npt.NDArray[Any], npt.NDArray[Any], int], int]
+    if _plain(to) and out.dtype == source and _shares_exponents(spec, source):
+        w = _aligned_floats(to)
+        part, work = lambda x, out, first: aligned_floats(x.view(np.uint32), out.view(np.uint32), w), 2
+    elif _plain(to) and out.dtype == source and _fits(spec, source):
+        f, v = _nearest_floats(to, source)
+        part, work = lambda x, out, first: nearest_floats(x, out, f, v, counts), 3
+    else:
+        params = parameters(to)
+        part, work = lambda x, out, first: split_floats(x, out, params, first), 8
+    apart = not np.may_share_memory(x, out)
+
+    def share(first: int, last: int) -> None:
+        if apart:
+            refused.append(part(x[first:last], out[first:last], first))
+            return
+        for start in range(first, last, _BLOCK):
+            end = min(start + _BLOCK, last)
+            refused.append(part(x[start:end].copy(), out[start:end], start))
+
+    in_threads(share, x.size, work)
+    return sum(refused) if counts else 0
+
+
+def codes_into(x: npt.NDArray[Any], out: npt.NDArray[Any], to: Rounding) -> int:
+    """Codes of x, flat, rounded into `out`, flat and apart from x. Returns how many numbers the format has no code for."""
+    spec, source = to.spec, x.dtype
+    counts, refused = spec.no_number == "none", []
+    part: Callable[[npt.NDArray[Any], npt.NDArray[Any], int], int]
+    if _plain(to) and _shares_exponents(spec, source):
+        w = _aligned_codes(to)
+        part, work = lambda x, out, first: aligned_codes(x.view(np.uint32), out, w), 2
+    elif _plain(to) and _fits(spec, source) and not spec.pad_bits:
+        f, v = _nearest_codes(to, source)
+        part, work = lambda x, out, first: nearest_codes(x, out, f, v, counts), 3
+    else:
+        params, u = parameters(to), _split_codes(to)
+        part, work = lambda x, out, first: split_codes(x, out, params, u, first), 8
+    in_threads(lambda first, last: refused.append(part(x[first:last], out[first:last], first)), x.size, work)
+    return sum(refused) if counts else 0
+
+
+def _plain(to: Rounding) -> bool:
+    """To nearest, in a format whose numbers too large take the code after the largest, or are the largest: what the fast loops know."""
+    spec = to.spec
+    after = to.overflow == "saturate" or (spec.no_number == "ieee" and to.overflow == "inf") or (spec.no_number == "last" and to.overflow == "nan")
+    return to.mode == "rne" and not to.flush and after and spec.signed and spec.subnormals and spec.no_number != "minus_zero" and spec.mantissa_bits > 0
+
+
+def _shares_exponents(spec: FloatSpec, source: np.dtype[Any]) -> bool:
+    return source == np.float32 and (spec.exponent_bits, spec.bias, spec.no_number) == (8, 127, "ieee") and spec.mantissa_bits < 23
+
+
+def _fits(spec: FloatSpec, source: np.dtype[Any]) -> bool:
+    """Every power that the addition needs is a normal number of the source, and so are the format's own."""
+    bits, bias = (23, 127) if source == np.float32 else (52, 1023)
+    return spec.mantissa_bits < bits and spec.emin - spec.mantissa_bits > 1 - bias and spec.emax + 1 + bits - spec.mantissa_bits <= bias
+
+
+def _clip_code(to: Rounding) -> int:
+    """Code that sizes are clipped at: the largest, or the one after it, which stands for infinite or no number."""
+    return to.spec.largest_code + (to.overflow != "saturate")
+
+
+def _clip(to: Rounding) -> float:
+    spec = to.spec
+    return spec.largest if to.overflow == "saturate" else spec.largest + 2.0 ** (spec.emax - spec.mantissa_bits)
+
+
+def _nearest_floats(to: Rounding, source: np.dtype[Any]) -> tuple[Any, Any]:
+    spec, word, bits = to.spec, _WORD[source], 23 if source == np.float32 else 52
+    sizes = (spec.smallest_normal, 2.0 ** (bits - spec.mantissa_bits), _clip(to), spec.largest, overflows(to)[2])
+    return tuple(map(source.type, sizes)), (*_masks(word), word(1 << (bits - 1)))
+
+
+def _masks(word: Any) -> tuple[Any, Any]:
+    return (word(1 << 31), word(0xFF << 23)) if word is np.uint32 else (word(1 << 63), word(0x7FF << 52))
+
+
+def _nearest_codes(to: Rounding, source: np.dtype[Any]) -> tuple[Any, Any]:
+    spec, word, (bits, bias) = to.spec, _WORD[source], (23, 127) if source == np.float32 else (52, 1023)
+    drop = bits - spec.mantissa_bits
+    sizes = (spec.smallest_normal, 2.0**drop, _clip(to))
+    offset = (drop + bias - spec.bias + 1) << spec.mantissa_bits
+    return tuple(map(source.type, sizes)), (*_masks(word), word(drop), word(offset), word(spec.nan_code or 0), word(source.itemsize * 8 - spec.code_bits))
+
+
+def _aligned_floats(to: Rounding) -> Any:
+    drop = 23 - to.spec.mantissa_bits
+    return np.uint32(drop), np.uint32(_clip_code(to) << drop)
+
+
+def _aligned_codes(to: Rounding) -> Any:
+    spec = to.spec
+    drop = 23 - spec.mantissa_bits
+    return tuple(map(np.uint32, (drop, _clip_code(to), spec.nan_code or 0, 32 - spec.code_bits + spec.pad_bits, spec.pad_bits)))
+
+
+def _split_codes(to: Rounding) -> Any:
+    """(largest, lost, over, under, infinite, no number or 0 where there is none, least normal or 0, place of the sign, padding) as codes."""
+    spec = to.spec
+    nan = spec.nan_code or 0
+    infinite = spec.largest_code + 1
+    sizes = [spec.largest_code if size == spec.largest else infinite if np.isinf(size) else nan for size in overflows(to)]
+    over, under, lost, at_infinity = sizes
+    place = spec.exponent_bits + spec.mantissa_bits
+    least = 1 << spec.mantissa_bits if to.flush and spec.subnormals else 0
+    return tuple(map(np.uint64, (spec.largest_code, lost, over, under, at_infinity, nan, least, place, spec.pad_bits)))
