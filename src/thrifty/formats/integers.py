@@ -7,7 +7,8 @@ scale an output channel axis=(1, 2, 3)), or `group` neighbours along one axis, t
 - affine   : scale = (hi - lo) / steps with lo = min(x, 0) and hi = max(x, 0), zero point = the code nearest to -lo / scale above the lowest; 0 is exact
 
 The scale is rounded to `scale_format` before codes are made with it. A code is the exact quotient x / scale rounded once by `rounding`, plus the zero point,
-held within the codes that there are: a quotient that FP64 rounds onto a tie is told apart, since (k + ½) · scale is exact there.
+held within the codes that there are. FP64's quotient stands for the exact one: it is a whole or half number h only where x = h · scale. For h · scale (at most
+17 + 24 bits) is an FP64 number, so another x is a unit in its last place away or more, and its quotient more than half a unit in the last place of h.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from thrifty.formats.rounding.plain import random_words
 WIDTHS: Final = (2, 16)
 SCHEMES: Final = ("symmetric", "affine")
 _SCALE_BITS: Final = 24
-"""Significand bits of a scale at most: with 17 bits of a tie the product stays below FP64's 53."""
+"""Significand bits of a scale at most, see above."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -129,8 +130,9 @@ def quantize_int(
         zero_G = np.full(shape, float(middle)) if zero_point is None else _given("zero_point", zero_point, shape)
         if zero_G.size and ((zero_G != np.rint(zero_G)).any() or zero_G.min() < least or zero_G.max() > most):
             raise BadValue(f"zero_point must be whole numbers among the codes {least} to {most}.")
-    steps = _steps(values, _to_each(scale_G, values.shape, axes, group), rounding, seed)
-    codes = steps + _to_each(zero_G, values.shape, axes, group)
+    with np.errstate(over="ignore", under="ignore"):
+        quotient = values / _to_each(scale_G, values.shape, axes, group)
+    codes = round_whole(quotient, rounding, seed) + _to_each(zero_G, values.shape, axes, group)
     beyond = int(((codes < least) | (codes > most)).sum())
     dtype = np.dtype(f"{'i' if signed else 'u'}{1 if bits <= 8 else 2}")
     return Quantized(
@@ -159,16 +161,6 @@ def round_whole(x: Floats, rounding: str = "rne", seed: int = 0, first: int = 0)
         words = random_words(seed, first, x.size).reshape(x.shape)
         up = rest > (words >> np.uint64(11)) * 2.0**-53 if rounding == "stochastic" else (rest > 0) & ((words >> np.uint64(63)) == 1)
     return np.asarray(np.copysign(low + up, x))
-
-
-def _steps(x: Floats, scale: Floats, rounding: str, seed: int) -> Floats:
-    """x / scale rounded once. Where the FP64 quotient is a whole or half number, its product with the scale is exact and tells on which side x is."""
-    with np.errstate(over="ignore", under="ignore"):
-        quotient = x / scale
-        edge = quotient * 2
-        edge = (edge == np.rint(edge)) & (np.abs(quotient) <= 1 << WIDTHS[1])
-        side = np.where(edge, np.sign(x - np.where(edge, quotient, 0.0) * scale), 0.0)
-    return round_whole(np.where(side != 0, np.nextafter(quotient, np.copysign(np.inf, side)), quotient), rounding, seed)
 
 
 def _found(

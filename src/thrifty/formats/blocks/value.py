@@ -67,7 +67,7 @@ class Blocks:
         scales, _ = _numpy(self.scales)
         numbers_BN = in_blocks(self._rows(codes), self.block)
         short = -self.block % 8
-        side = pack(np.pad(numbers_BN, ((0, 0), (0, short))) if short else numbers_BN, self.element.bits).reshape(len(numbers_BN), -1)
+        side = pack(np.pad(numbers_BN, ((0, 0), (0, short))) if short else numbers_BN, self.element.bits).reshape(len(numbers_BN), (self.block + short) * self.element.bits // 8)
         return back(np.concatenate([self._rows(scales).reshape(-1, 1), side[:, : self.block_bytes - 1]], axis=1))
 
     def with_bytes(self, packed: Any) -> Blocks:
