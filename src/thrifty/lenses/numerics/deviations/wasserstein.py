@@ -15,6 +15,8 @@ from thrifty.errors import BadValue
 from thrifty.formats.rounding.arrays import take
 
 Floats = npt.NDArray[np.float64]
+Reals = npt.NDArray[Any]
+"""float32 or float64, as they came: FP32 sorts in half the time."""
 
 
 def w1(a: Any, b: Any, weights_a: Any = None, weights_b: Any = None) -> float:
@@ -29,21 +31,24 @@ def w1(a: Any, b: Any, weights_a: Any = None, weights_b: Any = None) -> float:
     left, right = _values(a, "a"), _values(b, "b")
     if weights_a is None and weights_b is None:
         return _of_samples(left, right)
-    return _weighted(left, right, _weights(weights_a, left, "weights_a"), _weights(weights_b, right, "weights_b"))
+    return _weighted(left.astype(np.float64), right.astype(np.float64), _weights(weights_a, left, "weights_a"), _weights(weights_b, right, "weights_b"))
 
 
-def _of_samples(left: Floats, right: Floats) -> float:
+def _of_samples(left: Reals, right: Reals) -> float:
     with ThreadPoolExecutor(2) as pool:  # sorting releases Python's lock
         one, other = pool.map(np.sort, (left, right))
     if one.size == other.size:
+        apart = one.astype(np.float64)
         with np.errstate(over="ignore"):
-            np.subtract(one, other, out=one)
-        return float(np.abs(one, out=one).mean())
-    order, steps = _merged(one, other)
-    passed = np.cumsum(order < one.size)[:-1]
-    # Whole numbers: |i/n - j/m| = |i·m - j·n| / (n·m), exact below 2^63.
-    apart = np.abs(passed * other.size - (np.arange(1, order.size) - passed) * one.size)
-    return float((apart * steps).sum() / (one.size * other.size))
+            np.subtract(apart, other, out=apart)
+        return float(np.abs(apart, out=apart).mean())
+    # The same area by its other axis: the integral over t in [0, 1] of |quantile_a - quantile_b|. Both change only at t = i/n and j/m, in whole
+    # numbers at i·m and j·n of n·m, so where a step begins says which elements it lies between.
+    n, m = one.size, other.size
+    begins = np.concatenate((np.arange(n, dtype=np.int64) * m, np.arange(1, m, dtype=np.int64) * n))
+    begins.sort(kind="stable")
+    apart = np.abs(one[begins // m].astype(np.float64) - other[begins // n])
+    return float((apart * np.diff(begins, append=n * m)).sum() / (n * m))
 
 
 def _weighted(left: Floats, right: Floats, weights_left: Floats, weights_right: Floats) -> float:
@@ -60,8 +65,8 @@ def _merged(one: Floats, other: Floats) -> tuple[npt.NDArray[np.int64], Floats]:
     return order, np.diff(both[order])
 
 
-def _values(x: Any, name: str) -> Floats:
-    values = np.asarray(take(x, name).values, dtype=np.float64).ravel()
+def _values(x: Any, name: str) -> Reals:
+    values = take(x, name).values.ravel()
     if values.size == 0:
         raise BadValue(f"{name} holds no numbers, and W1 needs one at least.")
     lost = values.size - int(np.isfinite(values).sum())
@@ -70,7 +75,7 @@ def _values(x: Any, name: str) -> Floats:
     return values
 
 
-def _weights(weights: Any, values: Floats, name: str) -> Floats:
+def _weights(weights: Any, values: Reals, name: str) -> Floats:
     if weights is None:
         return np.ones(values.size)
     held = np.asarray(take(weights, name).values, dtype=np.float64).ravel()
