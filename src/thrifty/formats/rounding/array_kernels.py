@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from thrifty.formats.rounding.kernels import DRAWS, KIND, MINUS_ZERO, MODE, RANDOM, SEED, SIGNED, drawn, exactly, floats, integers, split
+from thrifty.formats.rounding.kernels import DRAWS, KIND, MINUS_ZERO, MODE, RANDOM, SEED, SIGNED, drawn, integers, split
 from thrifty.formats.words import float_of, inlined, narrowed, shifted, word_of
 from thrifty.loops import jit
 
@@ -91,24 +91,6 @@ def aligned_codes(x: Any, out: Any, w: Any) -> int:
     return 0
 
 
-@jit
-def split_floats(x: Any, out: Any, params: Any, first: Any) -> int:
-    """In any mode. Returns how many results are no number."""
-    p, f, signed, minus, seed, draws = integers(params), floats(params), params[SIGNED], params[MINUS_ZERO], params[SEED], params[KIND] == DRAWS
-    refused = 0
-    if draws:
-        for i in range(x.size):
-            size = exactly(np.float64(x[i]), drawn(seed, first + i), p, f, signed, minus)
-            out[i] = size
-            refused += size != size
-    else:
-        for i in range(x.size):
-            size = exactly(np.float64(x[i]), _ZERO, p, f, signed, minus)
-            out[i] = size
-            refused += size != size
-    return refused
-
-
 @inlined
 def _code(x: Any, draw: Any, p: Any, u: Any, random: Any, signed: Any, minus_zero: Any) -> Any:
     largest, lost, over, under, infinite, nan, least, place, pad = u
@@ -140,12 +122,12 @@ def split_codes(x: Any, out: Any, params: Any, u: Any, first: Any) -> int:
     refused = 0
     if draws:
         for i in range(x.size):
-            code, unnamed = _code(np.float64(x[i]), drawn(seed, first + i), p, u, random, signed, minus)
+            code, unnamed = _code(x[i], drawn(seed, first + i), p, u, random, signed, minus)
             out[i] = code
             refused += unnamed
     else:
         for i in range(x.size):
-            code, unnamed = _code(np.float64(x[i]), _ZERO, p, u, False, signed, minus)
+            code, unnamed = _code(x[i], _ZERO, p, u, False, signed, minus)
             out[i] = code
             refused += unnamed
     return refused

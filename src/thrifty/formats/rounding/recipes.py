@@ -13,59 +13,71 @@ import numpy as np
 import numpy.typing as npt
 
 from thrifty.formats.floats import FloatSpec
-from thrifty.formats.rounding.array_kernels import aligned_codes, aligned_floats, nearest_codes, nearest_floats, split_codes, split_floats
-from thrifty.formats.rounding.kernels import overflows, parameters
+from thrifty.formats.rounding.array_kernels import aligned_codes, aligned_floats, nearest_codes, nearest_floats, split_codes
+from thrifty.formats.rounding.kernels import KEEPS, KIND, QUIET, overflows, parameters, round_row
 from thrifty.formats.rounding.modes import Rounding
 from thrifty.loops import in_threads
 
 _WORD: Final = {np.dtype(np.float32): np.uint32, np.dtype(np.float64): np.uint64}
 _BLOCK: Final = 1 << 13
-"""Elements that an array rounded in place is copied by, so that loops read and write apart and are made of vector instructions."""
+"""Elements that pass through a buffer of FP64 at a time, where no loop of their own is compiled for them: they stay in the first caches."""
 
 
 def floats_into(x: npt.NDArray[Any], out: npt.NDArray[Any], to: Rounding) -> int:
     """x, flat, rounded into `out`, flat, which may be x: FP32 or FP64 both. Returns how many results are NaN where the format has none, else 0."""
-    spec, source = to.spec, x.dtype
-    counts, refused = spec.no_number == "none", []
-    part: Callable[[npt.NDArray[Any], npt.NDArray[Any], int], int]
-    if _plain(to) and out.dtype == source and _shares_exponents(spec, source):
-        w = _aligned_floats(to)
-        part, work = lambda x, out, first: aligned_floats(x.view(np.uint32), out.view(np.uint32), w), 2
-    elif _plain(to) and out.dtype == source and _fits(spec, source):
-        f, v = _nearest_floats(to, source)
-        part, work = lambda x, out, first: nearest_floats(x, out, f, v, counts), 3
-    else:
-        params = parameters(to)
-        part, work = lambda x, out, first: split_floats(x, out, params, first), 8
-    apart = not np.may_share_memory(x, out)
+    spec, counts, refused = to.spec, to.spec.no_number == "none", []
+    direct: Callable[[Any, Any], int] | None = None
+    if x.dtype == out.dtype == np.float32 and _plain(to) and not np.may_share_memory(x, out):
+        if _shares_exponents(spec, x.dtype):
+            w = _aligned_floats(to)
+            direct = lambda x, out: aligned_floats(x.view(np.uint32), out.view(np.uint32), w)  # noqa: E731
+        elif _fits(spec, x.dtype):
+            f, v = _nearest_floats(to, x.dtype)
+            direct = lambda x, out: nearest_floats(x, out, f, v, counts)  # noqa: E731
+    if direct is not None:
+        in_threads(lambda first, last: refused.append(direct(x[first:last], out[first:last])), x.size, 2)
+        return sum(refused)
+    params = parameters(to)
 
     def share(first: int, last: int) -> None:
-        if apart:
-            refused.append(part(x[first:last], out[first:last], first))
-            return
         for start in range(first, last, _BLOCK):
             end = min(start + _BLOCK, last)
-            refused.append(part(x[start:end].copy(), out[start:end], start))
+            block = x[start:end].astype(np.float64)
+            round_row(block, end - start, params, start)
+            if params[KIND] == KEEPS:  # a row stays as it is then, a signalling NaN too
+                block.view(np.uint64)[np.isnan(block)] |= QUIET
+            if counts:
+                refused.append(int(np.isnan(block).sum()))
+            out[start:end] = block
 
-    in_threads(share, x.size, work)
-    return sum(refused) if counts else 0
+    in_threads(share, x.size, 8)
+    return sum(refused)
 
 
 def codes_into(x: npt.NDArray[Any], out: npt.NDArray[Any], to: Rounding) -> int:
     """Codes of x, flat, rounded into `out`, flat and apart from x. Returns how many numbers the format has no code for."""
-    spec, source = to.spec, x.dtype
-    counts, refused = spec.no_number == "none", []
-    part: Callable[[npt.NDArray[Any], npt.NDArray[Any], int], int]
-    if _plain(to) and _shares_exponents(spec, source):
-        w = _aligned_codes(to)
-        part, work = lambda x, out, first: aligned_codes(x.view(np.uint32), out, w), 2
-    elif _plain(to) and _fits(spec, source) and not spec.pad_bits:
-        f, v = _nearest_codes(to, source)
-        part, work = lambda x, out, first: nearest_codes(x, out, f, v, counts), 3
-    else:
-        params, u = parameters(to), _split_codes(to)
-        part, work = lambda x, out, first: split_codes(x, out, params, u, first), 8
-    in_threads(lambda first, last: refused.append(part(x[first:last], out[first:last], first)), x.size, work)
+    spec, counts, refused = to.spec, to.spec.no_number == "none", []
+    direct: Callable[[Any, Any], int] | None = None
+    if _plain(to) and out.dtype.itemsize <= 2:
+        if _shares_exponents(spec, x.dtype):
+            w = _aligned_codes(to)
+            direct = lambda x, out: aligned_codes(x.view(np.uint32), out, w)  # noqa: E731
+        elif _fits(spec, x.dtype):
+            f, v = _nearest_codes(to, x.dtype)
+            direct = lambda x, out: nearest_codes(x, out, f, v, counts)  # noqa: E731
+    if direct is not None:
+        in_threads(lambda first, last: refused.append(direct(x[first:last], out[first:last])), x.size, 2)
+        return sum(refused)
+    params, u = parameters(to), _split_codes(to)
+
+    def share(first: int, last: int) -> None:
+        buffer = np.empty(min(_BLOCK, last - first), dtype=np.uint64)
+        for start in range(first, last, _BLOCK):
+            end = min(start + _BLOCK, last)
+            refused.append(split_codes(x[start:end].astype(np.float64), buffer, params, u, start))
+            out[start:end] = buffer[: end - start]
+
+    in_threads(share, x.size, 8)
     return sum(refused) if counts else 0
 
 
