@@ -4,4 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from thrifty.lenses.numerics.commands.paper import paper
+
 app = typer.Typer(no_args_is_help=True, help="How far results drift: rounding, sums, attention, any operator, training; bounds and budgets.")
+app.command("paper")(paper)

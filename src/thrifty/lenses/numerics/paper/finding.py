@@ -1,0 +1,79 @@
+"""Claims beside what was measured: frozen, as JSON and as a page."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from thrifty.errors import BadValue, unknown_name
+from thrifty.lenses.numerics.paper.claims import Claim, claims, papers
+
+if TYPE_CHECKING:
+    from thrifty.progress import Progress
+    from thrifty.report import Block, Section
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A claim and our figures, one a seed."""
+
+    claim: Claim
+    ours: tuple[float, ...]
+
+    @property
+    def mid(self) -> float:
+        return statistics.median(self.ours)
+
+    @property
+    def holds(self) -> bool:
+        """The middle of the seeds' figures lies in the band."""
+        return self.claim.holds(self.mid)
+
+    def to_dict(self) -> dict[str, Any]:
+        claim = self.claim
+        return {
+            "claim": claim.text, "published": claim.published, "source": papers()[claim.source].title, "url": papers()[claim.source].url, "where": claim.where,
+            "ours": self.mid, "least": min(self.ours), "most": max(self.ours), "band": [claim.low, claim.high], "unit": claim.unit, "set_up": claim.note,
+            "holds": self.holds,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperFinding:
+    """All rows, and the seeds they were measured with."""
+
+    rows: tuple[Row, ...]
+    seeds: tuple[int, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """By key of the claim."""
+        return {"truth": "measured", "seeds": list(self.seeds), "rows": {row.claim.key: row.to_dict() for row in self.rows}}
+
+    def sections(self) -> Sequence[Section]:
+        from thrifty.lenses.numerics.pages.paper import sections_of
+
+        return sections_of(self)
+
+    def brief(self) -> Sequence[Block]:
+        return [block for section in self.sections()[:1] for block in section.blocks]
+
+
+def check_papers(keys: Sequence[str] = (), *, seeds: int = 5, progress: Progress | None = None) -> PaperFinding:
+    """Measure the claims named by `keys` (all where none is), each with seeds 0, 1, … Raises UnknownName, BadValue."""
+    from thrifty.lenses.numerics.paper.measuring import MEASURES
+
+    known = {claim.key: claim for claim in claims()}
+    for key in keys:
+        if key not in known:
+            raise unknown_name("claim", key, known, "thrifty numerics paper --list")
+    if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= 1000:
+        raise BadValue(f"seeds={seeds!r} must be a whole number from 1 to 1000.")
+    chosen = [claim for claim in known.values() if not keys or claim.key in keys]
+    rows = []
+    for done, claim in enumerate(chosen):
+        if progress is not None:
+            progress(f"measuring: {claim.text}", done / len(chosen))
+        rows.append(Row(claim=claim, ours=tuple(MEASURES[claim.key](range(seeds)))))
+    return PaperFinding(rows=tuple(rows), seeds=tuple(range(seeds)))
