@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -56,6 +56,21 @@ def index_of(spec: FloatSpec) -> str:
     return next((name for name in ("bf16", "fp16") if float_spec(name).holds(spec)), "")
 
 
+@functools.cache
+def holds(one: FloatSpec, other: FloatSpec) -> bool:
+    """Every number of `other` is one of `one`."""
+    return one.holds(other)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a site's rule comes to. quick: the fast speed may serve it; cast: the dtype through which torch rounds FP32 as the rule says."""
+
+    to: Rounding
+    quick: bool
+    cast: torch.dtype | None
+
+
 class Arithmetic:
     """Operations under a policy. speed: "exact" or "fast"; watch: told every rounding (exact speed only)."""
 
@@ -65,14 +80,19 @@ class Arithmetic:
         self.region = ""
         self._drawn = 0
         self._tables: dict[Any, npt.NDArray[np.float32] | int] = {}
-        self._roundings: dict[str, Rounding] = {}
+        self._places: dict[str, Place] = {}
         self._sums: dict[str, str] = {}
         self.values = Values(self.rounding("in"))
 
     def rounding(self, site: str) -> Rounding:
-        found = self._roundings.get(site)
+        return self.place(site).to
+
+    def place(self, site: str) -> Place:
+        """The rule of a site, resolved once."""
+        found = self._places.get(site)
         if found is None:
-            found = self._roundings[site] = self.policy.rounding(site, self.working, self.seed)
+            to = self.policy.rounding(site, self.working, self.seed)
+            found = self._places[site] = Place(to, narrow(to.spec) and to.mode == "rne" and to.overflow != "nan", native(to))
         return found
 
     def sum_of(self, site: str) -> str:
@@ -88,7 +108,12 @@ class Arithmetic:
             out = x.to(dtype, copy=True)
             self.values.mark(out, _carrier(dtype), region=self.region, site=site)
             return out
-        to = self._fitting(self.rounding(site), site, dtype)
+        place = self.place(site)
+        if place.cast is not None and x.dtype == dtype == torch.float32 and self.watch is None:
+            out = x.to(place.cast).to(dtype, copy=place.cast == dtype)
+            self.values.mark(out, place.to.spec)
+            return out
+        to = self._fitting(place.to, site, dtype)
         if to.mode in DRAWING:
             self._drawn += 1
             to = replace(to, seed=(to.seed + self._drawn * 0x9E3779B97F4A7C15) % (1 << 64))
@@ -101,7 +126,7 @@ class Arithmetic:
     def _fitting(self, to: Rounding, site: str, dtype: torch.dtype) -> Rounding:
         """The rule, or that of a tensor's own 16-bit dtype where it holds less."""
         carrier = _carrier(dtype)
-        if carrier.holds(to.spec):
+        if holds(carrier, to.spec):
             return to
         if carrier.code_bits <= 16:
             return replace(to, spec=carrier, overflow="inf" if to.overflow != "saturate" else "saturate")
@@ -111,49 +136,48 @@ class Arithmetic:
         """A pointwise operation: done once, rounded once."""
         tensors = float_tensors(args)
         dtype = dtype_of(func, tensors, args, options)
-        to = self.rounding(site)
-        if self.fast and not self.region and dtype == torch.float32 and tensors and narrow(to.spec) and to.mode == "rne" and to.overflow != "nan":
-            out = self._fast(site, func, tensors, args, options, to)
+        if self.fast and not self.region and dtype == torch.float32 and tensors and self.place(site).quick:
+            out = self._fast(site, func, tensors, args, options)
             if out is not None:
                 return out
         return self.round(wide(func, args, options), site, dtype)
 
-    def _fast(self, site: str, func: Any, tensors: list[torch.Tensor], args: Sequence[Any], options: dict[str, Any], to: Rounding) -> torch.Tensor | None:
+    def _fast(self, site: str, func: Any, tensors: list[torch.Tensor], args: Sequence[Any], options: dict[str, Any]) -> torch.Tensor | None:
+        place = self.place(site)
         if len(tensors) == 2 and func in FAST_PAIRS and len(args) == 2 and not options:
-            if all(each.dtype == torch.float32 and to.spec.holds(self.values.spec(each)) for each in tensors):
+            if all(each.dtype == torch.float32 and holds(place.to.spec, self.values.spec(each)) for each in tensors):
                 out = func(*args)
-                cast = native(to)
-                out = out.copy_(out.to(cast)) if cast is not None else round_tensor(out, to, torch.float32)
-                self.values.mark(out, to.spec)
+                out = out.copy_(out.to(place.cast)) if place.cast is not None else round_tensor(out, place.to, torch.float32)
+                self.values.mark(out, place.to.spec)
                 return out  # type: ignore[no-any-return]
             return None
         if len(tensors) != 1 or tensors[0].dtype != torch.float32 or any(isinstance(each, torch.Tensor) and each is not tensors[0] for each in args):
             return None
         rest = tuple(None if each is tensors[0] else each for each in args)
-        return self.unary((func, rest, tuple(sorted(options.items()))), tensors[0], to, lambda x: self._once(func, x, args, options, to))
+        return self.unary(site, (func, rest, *sorted(options.items())), tensors[0], place.to.spec, lambda x: self._once(func, x, args, options, place.to))
 
     def _once(self, func: Any, x: torch.Tensor, args: Sequence[Any], options: dict[str, Any], to: Rounding) -> torch.Tensor:
         held = [x if isinstance(each, torch.Tensor) else each for each in args]
         return round_tensor(wide(func, held, options), to, torch.float32)
 
-    def unary(self, key: Any, x: torch.Tensor, to: Rounding, exactly: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor | None:
-        """A function of one number of a 16-bit format, looked up; None before a table pays. exactly: gives its values for FP32 numbers, rounded."""
+    def unary(self, site: str, key: Any, x: torch.Tensor, spec: FloatSpec, exactly: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor | None:
+        """A function of one number of a 16-bit format, looked up; None before a table pays. exactly: its values for FP32 numbers, rounded to `spec`."""
         index = index_of(self.values.spec(x))
         if not index or self.region:
             return None
         try:
-            table = self._tables.get((key, index, to), 0)
+            table = self._tables.get((site, key, index), 0)
         except TypeError:  # an argument that has no hash
             return None
         if isinstance(table, int):
             seen = table + x.numel()
             if seen < TABLE_FROM:
-                self._tables[key, index, to] = seen
+                self._tables[site, key, index] = seen
                 return None
             table = exactly(every_code(index)).numpy()
-            self._tables[key, index, to] = table
+            self._tables[site, key, index] = table
         out = look_up(x, table, index)
-        self.values.mark(out, to.spec)
+        self.values.mark(out, spec)
         return out
 
     def add_up(self, site: str, x: torch.Tensor, dims: Sequence[int]) -> torch.Tensor:

@@ -18,6 +18,9 @@ NATIVE: Final = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.fl
 SPECS: Final = {torch.float64: "fp64", torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 """Floating dtypes that carry values."""
 
+SHARED_FROM: Final = 1 << 17
+"""Elements from which threads share a loop."""
+
 
 def spec_of(dtype: torch.dtype) -> FloatSpec | None:
     """Format of a floating dtype; None for one that this room does not carry values in."""
@@ -46,7 +49,10 @@ def round_array(values: npt.NDArray[np.float64], to: Rounding) -> npt.NDArray[np
     from thrifty.formats.rounding.kernels import round_row
 
     words, flat = _words(to), values.reshape(-1)
-    in_threads(lambda first, last: round_row(flat[first:last], last - first, words, first), flat.size, 4)
+    if flat.size < SHARED_FROM:
+        round_row(flat, flat.size, words, 0)
+    else:
+        in_threads(lambda first, last: round_row(flat[first:last], last - first, words, first), flat.size, 4)
     return values
 
 
@@ -76,7 +82,10 @@ def look_up(x: torch.Tensor, table: npt.NDArray[np.float32], index: str) -> torc
     if has_numba():
         from thrifty.lenses.numerics.audit.kernels import gather
 
-        in_threads(lambda first, last: gather(codes[first:last], table, flat[first:last]), flat.size, 4)
+        if flat.size < SHARED_FROM:
+            gather(codes, table, flat)
+        else:
+            in_threads(lambda first, last: gather(codes[first:last], table, flat[first:last]), flat.size, 4)
     else:
         flat[:] = table[codes]
     return out

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from thrifty.lenses.numerics.audit.arithmetic import DRAWING, Arithmetic, narrow, wide
+from thrifty.lenses.numerics.audit.arithmetic import DRAWING, Arithmetic, wide
 from thrifty.lenses.numerics.policy.operators import STEPS
 
 aten = torch.ops.aten
@@ -53,9 +53,9 @@ class Steps:
         """A chain of steps of one number that ends with step `last`: at fast speed one look-up."""
         held = self.arithmetic
         sites = [f"aten.{self.name}"] if self.fused else [f"aten.{self.name}.{step}" for step in STEPS[self.name]]
-        to = held.rounding(sites[0] if self.fused else f"aten.{self.name}.{last}")
-        if held.fast and x.dtype == torch.float32 and narrow(to.spec) and not any(held.rounding(site).mode in DRAWING for site in sites):
-            found = held.unary((self.name, key, self.fused), x, to, lambda codes: self._exactly(codes, steps))
+        site = sites[0] if self.fused else f"aten.{self.name}.{last}"
+        if held.fast and x.dtype == torch.float32 and held.place(site).quick and not any(held.rounding(each).mode in DRAWING for each in sites):
+            found = held.unary(site, ("steps", key, self.fused), x, held.rounding(site).spec, lambda codes: self._exactly(codes, steps))
             if found is not None:
                 return found
         return steps(x)

@@ -74,7 +74,7 @@ class Values:
             return
         if whole or found.spec == ANY:
             found.spec = spec
-        elif not found.spec.holds(spec):
+        elif found.spec is not spec and not found.spec.holds(spec):
             found.spec = spec if spec.holds(found.spec) else float_spec("fp64")
         found.region, found.site = region, site
 
