@@ -20,7 +20,7 @@ from thrifty.report import Page, to_html
 
 def test_formula_every_measure_by_hand() -> None:
     golden = np.array([[1.0, -2.0], [4.0, 0.5]])
-    a, b = golden + [[0.0, 0.25], [0.25, 0.0]], golden + [[0.125, 0.0], [0.0, 0.0]]
+    a, b = golden + np.array([[0.0, 0.25], [0.25, 0.0]]), golden + np.array([[0.125, 0.0], [0.0, 0.0]])
     found = deviation(a, b, golden, format="bf16")
     one = found.optimised
     assert (one.max, one.mean, one.signed_mean, one.std) == (0.25, 0.125, 0.125, 0.125)
