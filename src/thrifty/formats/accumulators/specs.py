@@ -18,10 +18,13 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from thrifty.errors import BadValue, unknown_name
 from thrifty.formats.floats import FloatSpec, float_spec
+
+if TYPE_CHECKING:
+    from thrifty.formats.accumulators.tensor_cores import TensorCore
 
 KINDS: Final = ("sequential", "fma", "pairwise", "tree", "kahan", "exact")
 LIST: Final = "thrifty numerics accumulate --list"
@@ -52,6 +55,13 @@ class Accumulator:
     def spec_inside(self) -> FloatSpec:
         """Format of the sum, whatever is outside."""
         return float_spec(self.format)
+
+    @property
+    def tensor_core(self) -> TensorCore:
+        """The tensor core that keeps the sum; for kind "tensor_core" only."""
+        from thrifty.formats.accumulators.tensor_cores import tensor_core
+
+        return tensor_core(self.core)
 
     @property
     def name(self) -> str:

@@ -12,40 +12,54 @@ from thrifty.formats.accumulators.specs import Accumulator
 
 Floats = npt.NDArray[np.float64]
 Scales = tuple[Floats, Floats] | None
+ONWARD = ("sequential", "fma", "tensor_core")
+"""Kinds that can go on from a sum."""
 
 
-def product(a: Floats, b: Floats, how: Accumulator, batch: tuple[int, ...], scales: Scales = None) -> Floats:
-    """(…, M, K) by (…, K, N), batch by batch."""
+def product(a: Floats, b: Floats, how: Accumulator, batch: tuple[int, ...], start: Floats | None = None, scales: Scales = None) -> Floats:
+    """(…, M, K) by (…, K, N), batch by batch, from `start` (+0)."""
     m, n = a.shape[-2], b.shape[-1]
     out = np.zeros((*batch, m, n))
     if out.size == 0:
         return out
     a, b = np.broadcast_to(a, (*batch, *a.shape[-2:])), np.broadcast_to(b, (*batch, *b.shape[-2:]))
+    begin = None if start is None else np.broadcast_to(start, out.shape)
     held = None if scales is None else [np.broadcast_to(scale, (*batch, *scale.shape[-2:])) for scale in scales]
     for place in np.ndindex(*batch):
-        out[place] = matrix(np.ascontiguousarray(a[place]), np.ascontiguousarray(b[place]), how, None if held is None else (held[0][place], held[1][place]))
+        out[place] = matrix(
+            np.ascontiguousarray(a[place]), np.ascontiguousarray(b[place]), how, None if begin is None else np.ascontiguousarray(begin[place]),
+            None if held is None else (held[0][place], held[1][place]),
+        )  # fmt: skip
     return out
 
 
-def matrix(a_MK: Floats, b_KN: Floats, how: Accumulator, scales: Scales = None) -> Floats:
+def matrix(a_MK: Floats, b_KN: Floats, how: Accumulator, start: Floats | None = None, scales: Scales = None) -> Floats:
     """One product, splits and promotions included."""
     if how.kind == "split_k":
         assert how.inner is not None and how.outer is not None
         k = a_MK.shape[1]
         parts = [matrix(a_MK[:, first:last], b_KN[first:last], how.inner) for first, last in runs(k, max(-(-k // how.splits), 1))]
         return _sum_of(parts, how.outer, (a_MK.shape[0], b_KN.shape[1]))
+    begin = np.zeros((a_MK.shape[0], b_KN.shape[1])) if start is None else start
     if not how.promote:
-        return keep(a_MK, b_KN, how)
-    total, finish = np.zeros((a_MK.shape[0], b_KN.shape[1])), finish_of(how.spec)
+        return keep(a_MK, b_KN, how, begin, scales)
+    total, zero, finish = begin, np.zeros_like(begin), finish_of(how.spec)
     with np.errstate(invalid="ignore", over="ignore"):
         for first, last in runs(a_MK.shape[1], how.promote):
-            total = finish(total + keep(a_MK[:, first:last], b_KN[first:last], how))
+            held = None if scales is None else _scales_of(scales, first, last, how)
+            total = finish(total + keep(a_MK[:, first:last], b_KN[first:last], how, zero, held))
     return total
 
 
 def runs(count: int, length: int) -> Iterator[tuple[int, int]]:
     """Ranges of `length` that cover count; the last may be shorter."""
     return ((first, min(first + length, count)) for first in range(0, count, length))
+
+
+def _scales_of(scales: tuple[Floats, Floats], first: int, last: int, how: Accumulator) -> Scales:
+    block = how.tensor_core.scale_block
+    low, high = first // block, -(-last // block)
+    return scales[0][:, low:high], scales[1][low:high]
 
 
 def _sum_of(parts: list[Floats], how: Accumulator, shape: tuple[int, int]) -> Floats:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from thrifty.formats.accumulators.plain.cores import Scales, keep_core
 from thrifty.formats.accumulators.plain.fused import fits, fused_step
 from thrifty.formats.accumulators.plain.integers import exact
 from thrifty.formats.accumulators.specs import Accumulator
@@ -34,12 +35,14 @@ def _to_fp32(x: Floats) -> Floats:
         return np.asarray(x.astype(np.float32).astype(np.float64))
 
 
-def keep(a_MK: Floats, b_KN: Floats, how: Accumulator) -> Floats:
-    """One matrix product, its sums kept as `how` says."""
+def keep(a_MK: Floats, b_KN: Floats, how: Accumulator, start: Floats, scales: Scales = None) -> Floats:
+    """One matrix product, its sums kept as `how` says; `start` is 0 for all but sequential, fma and tensor cores."""
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
         match how.kind:
+            case "tensor_core":
+                return keep_core(a_MK, b_KN, how.tensor_core, start, scales)
             case "fma":
-                return _fma(a_MK, b_KN, how.spec_inside)
+                return _fma(a_MK, b_KN, how.spec_inside, start)
             case "exact":
                 return exact(a_MK, b_KN, how.spec_inside)
             case "kahan":
@@ -50,7 +53,7 @@ def keep(a_MK: Floats, b_KN: Floats, how: Accumulator) -> Floats:
                 return _tree(_Terms(a_MK, b_KN, how.spec_inside), how.radix)
             case _:
                 terms = _Terms(a_MK, b_KN, how.spec_inside)
-                return terms.run(0, terms.count)
+                return terms.run(0, terms.count, start)
 
 
 class _Terms:
@@ -63,16 +66,15 @@ class _Terms:
     def term(self, k: int) -> Floats:
         return self.finish(self.a[:, k, None] * self.b[k])
 
-    def run(self, first: int, last: int) -> Floats:
+    def run(self, first: int, last: int, start: Floats | None = None) -> Floats:
         """Terms in order, from +0."""
-        total = self.zero
+        total = self.zero if start is None else start
         for k in range(first, last):
             total = self.finish(total + self.term(k))
         return total
 
 
-def _fma(a_MK: Floats, b_KN: Floats, spec: FloatSpec) -> Floats:
-    total = np.zeros((a_MK.shape[0], b_KN.shape[1]))
+def _fma(a_MK: Floats, b_KN: Floats, spec: FloatSpec, total: Floats) -> Floats:
     step = fused_step(spec, fits(a_MK) and fits(b_KN), finish_of(spec))
     for k in range(a_MK.shape[1]):
         total = step(a_MK[:, k, None], b_KN[k][None, :], total)

@@ -52,7 +52,7 @@ def fused_step(spec: FloatSpec, narrow: bool, finish: Callable[[Floats], Floats]
 def _fused_wide(a: Floats, b: Floats, c: Floats, spec: FloatSpec, finish: Callable[[Floats], Floats]) -> Floats:
     a, b, c = (np.ascontiguousarray(x) for x in np.broadcast_arrays(a, b, c))
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        plain = a * b + c
+        plain = np.where(np.isinf(c) & np.isfinite(a) & np.isfinite(b), c, a * b + c)  # an exact product of finite numbers is finite
     good = np.isfinite(a) & np.isfinite(b) & np.isfinite(c) & (a != 0) & (b != 0)
     (ma, ea), (mb, eb), (mc, ec) = (np.frexp(np.where(good, x, 1.0)) for x in (a, b, c))
     product = ea + eb
