@@ -17,6 +17,8 @@ import numpy.typing as npt
 
 from thrifty.formats import elementary
 from thrifty.lenses.numerics.laboratory.joining import Part, join
+from thrifty.lenses.numerics.laboratory.kernels.running import parts as compiled_parts
+from thrifty.lenses.numerics.laboratory.kernels.running import served
 from thrifty.lenses.numerics.laboratory.polynomials import exp_cubic
 from thrifty.lenses.numerics.laboratory.prepare import Problem
 from thrifty.lenses.numerics.laboratory.result import Counts
@@ -42,14 +44,18 @@ def attend_plain(problem: Problem) -> tuple[Floats, Floats, Counts]:
     """Output (batch, H, N, d_v), log-sum-exp (batch, H, N), counts."""
     tally = Tally()
     with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
-        if problem.policy.algorithm == "baseline":
-            out, lse = _baseline(problem, tally)
+        kind, number = served(problem), sum(map(len, problem.splits))
+        if kind is not None:
+            compiled = compiled_parts(problem, kind, tally)
+            parts = [Part(out, _log_sum(problem, top, total, number * TURNS)) for out, top, total in compiled]
+        elif problem.policy.algorithm == "baseline":
+            parts = [_baseline(problem, tally)]
         else:
-            parts, number = [], 0
+            parts, place = [], 0
             for tiles in problem.splits:
-                parts.append(_flash(problem, tiles, number, tally))
-                number += len(tiles)
-            out, lse = join(problem.steps, parts, number)
+                parts.append(_flash(problem, tiles, place, tally))
+                place += len(tiles)
+        out, lse = join(problem.steps, parts, number)
         out = problem.steps.at("o.store", out)
     rows = int(np.prod(problem.q.shape[:3], dtype=int))
     return out, lse, Counts(
@@ -116,7 +122,7 @@ def _values(problem: Problem, stored: Floats, first: int, last: int, turn: int) 
     return steps.at("pv.store", made / problem.policy.options.p_scale, turn)
 
 
-def _baseline(problem: Problem, tally: Tally) -> tuple[Floats, Floats]:
+def _baseline(problem: Problem, tally: Tally) -> Part:
     steps, after = problem.steps, problem.policy.options.divide_after
     scores, seen = score_tile(problem, 0, problem.k.shape[2], 0)
     tally.visits, tally.seen = int(seen.any(axis=-1).sum()), int(seen.sum())
@@ -130,7 +136,7 @@ def _baseline(problem: Problem, tally: Tally) -> tuple[Floats, Floats]:
     out = _values(problem, _stored(problem, weights, seen, 0, tally), 0, problem.k.shape[2], 0)
     if after:
         out = steps.at("o.div", _zero(out / total[..., None], empty))
-    return _zero(out, empty), _log_sum(problem, top, total)
+    return Part(_zero(out, empty), _log_sum(problem, top, total))
 
 
 def _flash(problem: Problem, tiles: list[tuple[int, int]], number: int, tally: Tally) -> Part:

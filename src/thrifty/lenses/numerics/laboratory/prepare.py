@@ -74,9 +74,9 @@ class Problem:
 def prepare(
     q: Any, k: Any, v: Any, *, policy: str | Policy = "fa_paper", format: str = "bf16", block_q: int | None = None, block_k: int | None = None,
     sram: int | None = None, causal: bool = False, window: Any = None, alibi: Any = None, mask: Any = None, scale: float | None = None,
-    splits: int | None = None, split_size: int | None = None, seed: int = 0,
+    splits: int | None = None, split_size: int | None = None, seed: int = 0, compiled: bool = True,
 ) -> Problem:  # fmt: skip
-    """Arguments of `attend`, checked. Raises BadValue, UnknownName, BadFile."""
+    """Arguments of `attend`, checked. compiled: by compiled loops where they serve; the bits are the same. Raises BadValue, UnknownName, BadFile."""
     said = as_policy(policy)
     working = float_spec(format)
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 1 << 63:
@@ -95,7 +95,7 @@ def prepare(
             raise BadValue(f"splits need a Flash algorithm; policy '{said.name}' is a baseline. Name fa2_kernel, say.")
         if said.options.quantise == "block":
             raise BadValue(f"option quantise=block needs tiles of keys; policy '{said.name}' is a baseline. Say quantise=tensor, or a Flash algorithm.")
-    steps = Steps(said, working.name, seed)
+    steps = Steps(said, working.name, seed, compiled)
     q_in, k_in, v_in = held
     if said.options.hadamard:
         q_in, k_in = rotate(q_in, seed), rotate(k_in, seed)

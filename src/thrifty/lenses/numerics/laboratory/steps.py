@@ -13,6 +13,7 @@ from thrifty.formats import Rounding
 from thrifty.formats.accumulators import accumulate, matmul
 from thrifty.formats.rounding.plain import round_plain
 from thrifty.lenses.numerics.policy import SITES, Policy
+from thrifty.loops import has_numba, in_threads
 
 Floats = npt.NDArray[np.float64]
 
@@ -31,10 +32,10 @@ def site_seed(seed: int, site: str, turn: int = 0) -> int:
 
 
 class Steps:
-    """Rounding at the sites of one policy in one working format."""
+    """Rounding at the sites of one policy in one working format. compiled: by compiled loops where Numba is; the bits are the same."""
 
-    def __init__(self, policy: Policy, working: str, seed: int = 0) -> None:
-        self.policy, self.working, self.seed = policy, working, seed
+    def __init__(self, policy: Policy, working: str, seed: int = 0, compiled: bool = True) -> None:
+        self.policy, self.working, self.seed, self.compiled = policy, working, seed, compiled
         self.roundings: dict[str, Rounding] = {site: policy.rounding(site, working) for site in SITES}
 
     def at(self, site: str, x: Any, turn: int = 0) -> Floats:
@@ -48,12 +49,26 @@ class Steps:
                 return np.asarray(held.astype(np.float32).astype(np.float64))  # FP64 to FP32 is one rounding
         if to.mode in ("stochastic", "random"):
             to = replace(to, seed=site_seed(self.seed, site, turn))
+        if self.compiled and has_numba():
+            return _compiled(held, to).reshape(np.shape(x))
         return round_plain(held, to).reshape(np.shape(x))
+
+    def accumulator(self, site: str) -> str:
+        """How the policy keeps a sum of the working format."""
+        return self.policy.accumulator(site, self.working)
 
     def product(self, site: str, a: Floats, b: Floats) -> Floats:
         """a @ b as the accumulator of `site` adds it up; FP64 out."""
-        return np.asarray(matmul(a, b, accumulator=self.policy.accumulator(site)), dtype=np.float64)
+        return np.asarray(matmul(a, b, accumulator=self.accumulator(site)), dtype=np.float64)
 
     def total(self, site: str, x: Floats) -> Floats:
         """Sum along the last axis likewise."""
-        return np.asarray(accumulate(x, accumulator=self.policy.accumulator(site), axis=-1), dtype=np.float64)
+        return np.asarray(accumulate(x, accumulator=self.accumulator(site), axis=-1), dtype=np.float64)
+
+
+def _compiled(x: Floats, to: Rounding) -> Floats:
+    from thrifty.formats.rounding.kernels import parameters, round_row
+
+    out, params = x.copy().reshape(-1), parameters(to)
+    in_threads(lambda first, last: round_row(out[first:last], last - first, params, first), out.size, 8)
+    return out

@@ -56,10 +56,11 @@ class Policy:
     def rounding(self, site: str, working: str, seed: int = 0) -> Rounding:
         return self.rule(site).rounding_in(working, seed)
 
-    def accumulator(self, site: str) -> str:
-        """Spec of how a sum is kept; ``fma:fp32`` where nothing is said. An operator's sum inherits: ``aten.mm.acc`` from ``aten.acc``."""
+    def accumulator(self, site: str, working: str = "") -> str:
+        """Spec of how a sum is kept; where nothing is said ``fma:fp32``, or ``fma:fp64`` for a working format that FP32 does not hold. An operator's sum inherits: ``aten.mm.acc`` from ``aten.acc``."""
         names = [f"{name}.acc" for name in above(site.removesuffix(".acc"))] if is_operator_sum(site) else [site]
-        return next((self.accumulators[name] for name in (*names, "*") if name in self.accumulators), "fma:fp32")
+        usual = "fma:fp64" if working and not float_spec("fp32").holds(float_spec(working)) else "fma:fp32"
+        return next((self.accumulators[name] for name in (*names, "*") if name in self.accumulators), usual)
 
     def override(self, *changes: str) -> Policy:
         """The same with some lines changed: ``o.store=fp32``, ``l.acc=sequential:bf16``, ``option.kv_order=reverse``, ``algorithm=fa2``."""

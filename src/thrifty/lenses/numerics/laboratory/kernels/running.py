@@ -1,0 +1,144 @@
+"""Which policies the compiled loop serves, and how it is called. May be imported where Numba is not.
+
+It serves what it computes bit by bit as `plain` does: sums kept by fused chains, all in FP32 or all in FP64, and modes that do not draw. With FP64 sums
+all steps are FP64 as they are in `plain`. With FP32 sums the output is FP32 at every step, and an FP32 operation rounded again is the FP64 operation
+rounded once where the site keeps FP32, or at most 11 bits and what goes into the operation is no finer than what comes out: 24 ≥ 2·11 + 2 (Figueroa 1995).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from thrifty.formats import FloatSpec, Rounding, float_spec
+from thrifty.formats.accumulators import parse_accumulator
+from thrifty.lenses.numerics.laboratory.prepare import Problem
+from thrifty.lenses.numerics.laboratory.steps import Floats
+from thrifty.loops import has_numba
+
+SITES = (
+    "s.store", "s.scale", "s.bias", "s.sub", "p.exp", "p.div", "p.store", "l.store", "l.mul", "l.add", "alpha.sub", "alpha.exp", "pv.store", "o.mul",
+    "o.add", "o.div",
+)  # fmt: skip
+_STEPS = {
+    "fa1": (("o.mul", "l.mul", "o.div", "alpha.exp", "pv.store"), ("o.add", "o.mul"), ("o.div", "o.add", "l.add")),
+    "fa2": (("o.mul", "alpha.exp", "o.add"), ("o.add", "o.mul", "pv.store"), ("o.div", "o.add", "l.add")),
+    "baseline": (("o.div", "pv.store", "l.store"),),
+}
+"""Algorithm → operations on the output: (site of the result, sites of what goes in)."""
+
+
+def served(problem: Problem) -> type[np.float32] | type[np.float64] | None:
+    """What the compiled loop would compute in, None where it does not serve."""
+    policy, roundings = problem.policy, problem.steps.roundings
+    if not has_numba() or not problem.steps.compiled:
+        return None
+    sums = {str(parse_accumulator(problem.steps.accumulator(site))) for site in ("s.acc", "l.acc", "o.acc")}
+    used = [roundings[site] for site in (*SITES, "in.q", "in.k", "in.v")]
+    if any(to.mode in ("stochastic", "random") or not to.spec.signed or not to.spec.subnormals for to in used):
+        return None
+    if not problem.sight.everything and (roundings["s.sub"].overflow != "inf"):
+        return None
+    if policy.options.rescale_log2 and not (_plain(roundings["o.mul"]) and roundings["o.mul"].spec.holds(roundings["o.add"].spec)):
+        return None
+    if sums == {"fma:fp64"}:
+        return np.float64
+    single = float_spec("fp32")
+    if sums != {"fma:fp32"} or not all(single.holds(to.spec) for to in used):
+        return None
+    steps = _STEPS.get(policy.algorithm, _STEPS["fa2"])
+    sites = {site for step in steps for site in step if site.startswith("o.")} | {"pv.store"}
+    if not all(_in_single(roundings[site]) for site in sites):
+        return None
+    for into, *given in steps:
+        if roundings[into].spec != single and not all(roundings[into].spec.holds(roundings[site].spec) for site in given):
+            return None
+    return np.float32
+
+
+def _plain(to: Rounding) -> bool:
+    return to.mode == "rne" and not to.flush and to.overflow == "inf"
+
+
+def _in_single(to: Rounding) -> bool:
+    """FP32, or a format whose rounding of an FP32 operation is as good as one rounding, also where numbers are subnormal."""
+    spec = to.spec
+    if to.mode != "rne" or to.flush or (to.overflow == "nan" and spec.infinities):
+        return False
+    if spec == float_spec("fp32"):
+        return to.overflow == "inf"
+    far = 2 * (spec.emin - spec.mantissa_bits) >= -149 and spec.emin - spec.mantissa_bits >= -100
+    return 0 < spec.mantissa_bits <= 10 and spec.no_number != "minus_zero" and ((far and spec.emax < 100) or _shares(spec))
+
+
+def _shares(spec: FloatSpec) -> bool:
+    """FP32's exponents, and at most 8 bits of significand."""
+    return (spec.exponent_bits, spec.bias, spec.no_number) == (8, 127, "ieee") and spec.mantissa_bits <= 7
+
+
+def parts(problem: Problem, kind: Any, tally: Any) -> list[tuple[Floats, Floats, Floats]]:
+    """For each split: output over its row sum (batch, H, N, d_v), row maximum and row sum (batch, H, N). Counts are added to `tally`."""
+    from thrifty.formats.rounding.kernels import parameters
+    from thrifty.lenses.numerics.laboratory.kernels.flash import BASELINE, FLASH1, FLASH2, attend_blocks
+    from thrifty.lenses.numerics.laboratory.kernels.lanes import ALIGNED, NEAREST, STAYS
+    from thrifty.lenses.numerics.laboratory.kernels.micro import LANES
+    from thrifty.loops import in_threads
+
+    policy, options = problem.policy, problem.policy.options
+    roundings = [problem.steps.roundings[site] for site in SITES]
+    sites = np.array([parameters(to) for to in roundings])
+    kinds = np.full(len(SITES), -1, dtype=np.int64)
+    floats, words = np.zeros((len(SITES), 5), dtype=np.float32), np.zeros((len(SITES), 2), dtype=np.uint32)
+    for place, to in enumerate(roundings if kind is np.float32 else []):
+        if _in_single(to):
+            kinds[place] = STAYS if to.spec.name == "fp32" else ALIGNED if _shares(to.spec) else NEAREST
+            if kinds[place] == ALIGNED:
+                words[place] = 23 - to.spec.mantissa_bits, (to.spec.largest_code + (to.overflow != "saturate")) << (23 - to.spec.mantissa_bits)
+            elif kinds[place] == NEAREST:
+                floats[place] = _nearest(to)
+    q, k, v = (np.ascontiguousarray(x.reshape(-1, *x.shape[2:]), dtype=kind) for x in (problem.q, problem.k, problem.v))
+    batch, heads, seq, _ = problem.q.shape
+    none = np.zeros((0, 0))
+    scales = [none if x is None else np.ascontiguousarray(x.reshape(-1, x.shape[2])) for x in (problem.q_scale, problem.k_scale, problem.v_scale)]
+    sight = problem.sight
+    before, after = (-1 if side is None else side for side in sight.window)
+    numbers = np.array([problem.factor or 0.0, options.p_scale, options.rescale_log2, options.repeated_max, options.exp2_degree,
+                        policy.algorithm == "baseline" and options.divide_after, kind is np.float32 and kinds[0] >= 0])  # fmt: skip
+    mask = np.zeros((0, 0, 0), dtype=np.uint8) if sight.mask is None else sight.mask.reshape(-1, *sight.mask.shape[2:]).view(np.uint8)
+    slopes = np.zeros(0) if sight.slopes is None else sight.slopes
+    blocks = len(q) * -(-seq // LANES)
+    # Under a causal mask the last blocks have the most work: first and last by turns.
+    order = np.empty(blocks, dtype=np.int64)
+    order[0::2], order[1::2] = np.arange(-(-blocks // 2)), np.arange(blocks - 1, -(-blocks // 2) - 1, -1)
+    algorithm = {"baseline": BASELINE, "fa1": FLASH1}.get(policy.algorithm, FLASH2)
+    made = []
+    for split in problem.splits:
+        tiles = np.array(split, dtype=np.int64).reshape(-1, 2)
+        out, tops, totals = np.zeros((len(q), seq, v.shape[2])), np.full((len(q), seq), -np.inf), np.zeros((len(q), seq))
+        counted: list[Any] = []
+
+        def part(first: int, last: int, tiles: Any = tiles, out: Any = out, tops: Any = tops, totals: Any = totals, counted: Any = counted) -> None:
+            counts = np.zeros(6, dtype=np.int64)
+            attend_blocks(
+                first, last, order, q, k, v, tiles, algorithm, numbers, *scales, slopes, mask,
+                np.array([seq, k.shape[1], sight.causal, before, after], dtype=np.int64), sites, kinds, floats, words, out, tops, totals, counts,
+            )  # fmt: skip
+            counted.append(counts)
+
+        keys = sum(last - first for first, last in split)
+        in_threads(part, blocks, LANES * (keys * (q.shape[2] + v.shape[2] + 60) // 8 + len(split) * v.shape[2] * 4), block=1)
+        for counts in counted:
+            for name, count in zip(("visits", "rescales", "repeated", "seen", "underflows", "overflows"), counts, strict=True):
+                setattr(tally, name, getattr(tally, name) + int(count))
+        made.append((out.reshape(batch, heads, seq, -1), tops.reshape(batch, heads, seq), totals.reshape(batch, heads, seq)))
+    return made
+
+
+def _nearest(to: Rounding) -> tuple[float, ...]:
+    """(smallest normal, 2^(23 - mantissa bits), what sizes are clipped at, largest, what lies beyond) for an addition in FP32."""
+    spec = to.spec
+    lost = spec.largest if to.overflow == "saturate" else np.inf if spec.infinities and to.overflow == "inf" else np.nan
+    clip = spec.largest if to.overflow == "saturate" else spec.largest + 2.0 ** (spec.emax - spec.mantissa_bits)
+    return spec.smallest_normal, 2.0 ** (23 - spec.mantissa_bits), clip, spec.largest, lost
+

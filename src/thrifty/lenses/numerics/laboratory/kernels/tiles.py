@@ -1,0 +1,221 @@
+"""What happens to one tile of keys, for 32 queries side by side: scores, weights, output. Buffers are flat: key (or channel) · LANES + query."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from thrifty.formats.elementary_kernels import exp_row
+from thrifty.formats.rounding.kernels import round_row
+from thrifty.lenses.numerics.laboratory.kernels.lanes import cubic_row, settle
+from thrifty.lenses.numerics.laboratory.kernels.micro import LANES, WIDE, narrow, wide
+from thrifty.loops import jit
+
+CHUNK: Final = 16
+"""Keys whose scores are FP64 at once: 4 KiB."""
+(S_STORE, S_SCALE, S_BIAS, S_SUB, P_EXP, P_DIV, P_STORE, L_STORE, L_MUL, L_ADD, A_SUB, A_EXP, PV_STORE, O_MUL, O_ADD, O_DIV) = range(16)
+SITES: Final = (
+    "s.store", "s.scale", "s.bias", "s.sub", "p.exp", "p.div", "p.store", "l.store", "l.mul", "l.add", "alpha.sub", "alpha.exp", "pv.store", "o.mul",
+    "o.add", "o.div",
+)  # fmt: skip
+"""Sites in the order of the numbers above."""
+VISITS, RESCALES, REPEATED, SEEN, UNDERFLOWS, OVERFLOWS = range(6)
+
+
+@jit
+def rows_times(a: Any, at: int, row: int, step: int, count: int, depth: int, b: Any, out: Any) -> None:
+    """out[i·LANES + r] = Σ_k a.flat[at + i·row + k·step] · b[k·LANES + r] for i < count."""
+    i = 0
+    while i + WIDE <= count:
+        wide(a, at + i * row, row, step, b, out, i * LANES, depth)
+        i += WIDE
+    while i < count:
+        narrow(a, at + i * row, row, step, b, out, i * LANES, depth)
+        i += 1
+
+
+@jit
+def look(seen: Any, visits: Any, mask: Any, sight: Any, g: int, r0: int, rows: int, first: int, last: int) -> int:
+    """Which of keys first to last - 1 queries r0, … see: 0 none does any, 1 all do all, 2 as `seen` (and visits, by query) says."""
+    seq, seq_kv, causal, before, after = sight[0], sight[1], sight[2], sight[3], sight[4]
+    low, high = r0 + seq_kv - seq, r0 + rows - 1 + seq_kv - seq
+    if (causal and first > high) or (before >= 0 and last - 1 < low - before) or (after >= 0 and first > high + after):
+        return 0
+    whole = (not causal or last - 1 <= low) and (before < 0 or first >= high - before) and (after < 0 or last - 1 <= low + after)
+    if whole and mask.shape[0] == 0:
+        return 1
+    found = 0
+    for r in range(LANES):
+        visits[r] = 0
+        place = low + r
+        start, stop = first, last
+        if r >= rows:
+            stop = first
+        if causal:
+            stop = min(stop, place + 1)
+        if after >= 0:
+            stop = min(stop, place + after + 1)
+        if before >= 0:
+            start = max(start, place - before)
+        for j in range(first, last):
+            good = start <= j < stop
+            if good and mask.shape[0] > 0:
+                good = mask[g % mask.shape[0], r0 + r, j] != 0
+            seen[(j - first) * LANES + r] = good
+            visits[r] |= good
+        found |= visits[r]
+    return 2 if found else 0
+
+
+@jit
+def scores(s: Any, chunk: Any, here: Any, w: int, first: int, low: int, factor: float, scaled: bool, q_rows: Any, k_rows: Any, slope: float, partial: bool,
+           seen: Any, narrow_store: bool, sites: Any, kinds: Any, floats: Any, words: Any) -> None:  # fmt: skip
+    """Products s become scores: scaled, biased, -inf where unseen. here: their maximum, NaN where one is.
+
+    factor: 0 where there is none; q_rows, k_rows: scales taken out of queries (LANES) and keys, or empty; slope: ALiBi's, or below 0
+    """
+    if narrow_store:
+        settle(s, w * LANES, S_STORE, sites, kinds, floats, words)
+    here[:] = -np.inf
+    for start in range(0, w, CHUNK):
+        count = min(CHUNK, w - start)
+        n, at = count * LANES, start * LANES
+        for i in range(n):
+            chunk[i] = s[at + i]
+        if not narrow_store:
+            round_row(chunk, n, sites[S_STORE])
+        if scaled:
+            for j in range(count):
+                key = k_rows[start + j]
+                for r in range(LANES):
+                    chunk[j * LANES + r] = chunk[j * LANES + r] * ((factor * q_rows[r]) * key)
+            round_row(chunk, n, sites[S_SCALE])
+        elif factor != 0.0:
+            for i in range(n):
+                chunk[i] = chunk[i] * factor
+            round_row(chunk, n, sites[S_SCALE])
+        if slope >= 0.0:
+            for j in range(count):
+                for r in range(LANES):
+                    chunk[j * LANES + r] = chunk[j * LANES + r] + (-slope) * np.abs(float(first + start + j - (low + r)))
+            round_row(chunk, n, sites[S_BIAS])
+        if partial:
+            for i in range(n):
+                chunk[i] = chunk[i] if seen[at + i] else -np.inf
+        for j in range(count):
+            for r in range(LANES):
+                x = chunk[j * LANES + r]
+                here[r] = x if (x > here[r]) | (x != x) else here[r]
+        for i in range(n):
+            s[at + i] = chunk[i]
+
+
+@jit
+def count_scores(s: Any, here: Any, same: Any, tally: Any, w: int, partial: bool, seen: Any) -> None:
+    """same: how often the maximum occurs; tally: scores seen, and infinite ones, by query."""
+    same[:] = 0.0
+    if not partial:
+        for j in range(w):
+            for r in range(LANES):
+                x = np.float64(s[j * LANES + r])
+                same[r] += 1.0 if x == here[r] else 0.0
+                tally[OVERFLOWS, r] += 1.0 if np.abs(x) == np.inf else 0.0
+        for r in range(LANES):
+            tally[SEEN, r] += w
+        return
+    for j in range(w):
+        for r in range(LANES):
+            x, good = np.float64(s[j * LANES + r]), seen[j * LANES + r] != 0
+            same[r] += 1.0 if (x == here[r]) & good else 0.0
+            tally[OVERFLOWS, r] += 1.0 if (np.abs(x) == np.inf) & good else 0.0
+            tally[SEEN, r] += 1.0 if good else 0.0
+
+
+@jit
+def weights(s: Any, chunk: Any, base: Any, total: Any, tally: Any, w: int, degree: int, p_scale: float, stores: bool, partial: bool, seen: Any, sites: Any) -> None:
+    """Scores s become P, and total their sum in s's own kind. stores: P is made ready for PV here (not where it is still to be divided)."""
+    total[:] = 0.0
+    for start in range(0, w, CHUNK):
+        count = min(CHUNK, w - start)
+        n, at = count * LANES, start * LANES
+        for j in range(count):
+            for r in range(LANES):
+                chunk[j * LANES + r] = np.float64(s[at + j * LANES + r]) - base[r]
+        round_row(chunk, n, sites[S_SUB])
+        if degree == 3:
+            cubic_row(chunk, n)
+        else:
+            exp_row(chunk, chunk, n)
+        round_row(chunk, n, sites[P_EXP])
+        if partial:
+            for i in range(n):
+                chunk[i] = chunk[i] if seen[at + i] else 0.0
+        for i in range(n):
+            s[at + i] = chunk[i]
+        for j in range(count):
+            for r in range(LANES):
+                total[r] += s[at + j * LANES + r]
+        if stores:
+            store(s, chunk, tally, start, count, p_scale, partial, seen, sites)
+
+
+@jit
+def divided(s: Any, chunk: Any, total: Any, tally: Any, w: int, p_scale: float, partial: bool, seen: Any, sites: Any) -> None:
+    """P over its row's sum, 0 where that is 0, made ready for PV (baseline)."""
+    for start in range(0, w, CHUNK):
+        count = min(CHUNK, w - start)
+        n, at = count * LANES, start * LANES
+        for j in range(count):
+            for r in range(LANES):
+                x = np.float64(s[at + j * LANES + r]) / total[r]
+                chunk[j * LANES + r] = x if total[r] != 0.0 else 0.0
+        round_row(chunk, n, sites[P_DIV])
+        for i in range(n):
+            s[at + i] = chunk[i] if not partial or seen[at + i] else 0.0
+        store(s, chunk, tally, start, count, p_scale, partial, seen, sites)
+
+
+@jit
+def store(s: Any, chunk: Any, tally: Any, start: int, count: int, p_scale: float, partial: bool, seen: Any, sites: Any) -> None:
+    """P as it goes into PV, and how many became 0."""
+    n, at = count * LANES, start * LANES
+    for i in range(n):
+        chunk[i] = np.float64(s[at + i]) * p_scale
+    round_row(chunk, n, sites[P_STORE])
+    if partial:
+        for j in range(count):
+            for r in range(LANES):
+                i = j * LANES + r
+                good = seen[at + i] != 0
+                tally[UNDERFLOWS, r] += 1.0 if (chunk[i] == 0.0) & good else 0.0
+                chunk[i] = chunk[i] if good else 0.0
+    else:
+        for j in range(count):
+            for r in range(LANES):
+                tally[UNDERFLOWS, r] += 1.0 if chunk[j * LANES + r] == 0.0 else 0.0
+    for i in range(n):
+        s[at + i] = chunk[i]
+
+
+@jit
+def scaled_values(pv: Any, row: Any, channels: int, scale: float, p_scale: float, sites: Any) -> None:
+    """PV with its scales taken out, rounded."""
+    for c in range(channels):
+        for r in range(LANES):
+            row[r] = np.float64(pv[c * LANES + r]) * scale / p_scale
+        round_row(row, LANES, sites[PV_STORE])
+        for r in range(LANES):
+            pv[c * LANES + r] = row[r]
+
+
+@jit
+def factor_row(old: Any, new: Any, out: Any, sites: Any) -> None:
+    """out = e^(old - new), 0 where there is nothing old."""
+    for r in range(LANES):
+        out[r] = old[r] - new[r] if old[r] != -np.inf else 0.0
+    round_row(out, LANES, sites[A_SUB])
+    exp_row(out, out, LANES)
+    round_row(out, LANES, sites[A_EXP])
+    for r in range(LANES):
+        out[r] = out[r] if old[r] != -np.inf else 0.0
