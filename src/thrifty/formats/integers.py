@@ -136,8 +136,8 @@ def quantize_int(
     beyond = int(((codes < least) | (codes > most)).sum())
     dtype = np.dtype(f"{'i' if signed else 'u'}{1 if bits <= 8 else 2}")
     return Quantized(
-        codes=given.back(np.clip(codes, least, most).astype(dtype)), scale=given.back(scale_G.astype(np.float32)),
-        zero_point=given.back(zero_G.astype(np.int32)), bits=bits, scheme=scheme, signed=signed, narrow=narrow, axis=axes, group=group,
+        codes=given.back(np.asarray(np.clip(codes, least, most), dtype=dtype)), scale=given.back(np.asarray(scale_G, dtype=np.float32)),
+        zero_point=given.back(np.asarray(zero_G, dtype=np.int32)), bits=bits, scheme=scheme, signed=signed, narrow=narrow, axis=axes, group=group,
         scale_format=scale_format, clipped=beyond,
     )  # fmt: skip
 
