@@ -1,7 +1,8 @@
 """The backward pass of attention, every step rounded as a policy says.
 
-In order: `plain` is the definition, in NumPy; `calls` is what users call. P is made anew from scores and log-sum-exp, as kernels do: this is no
-derivative of the rounded forward pass, whose every rounding has the derivative 0.
+In order: `plain` is the definition, in NumPy; `kernels` does the same compiled, for problems that `compiled` says; `calls` is what users call.
+
+P is made anew from scores and log-sum-exp, as kernels do: this is no derivative of the rounded forward pass, whose every rounding has the derivative 0.
 """
 
 from thrifty.lenses.numerics.laboratory.backward.calls import Gradients, attention_backward

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from thrifty.errors import BadValue
 from thrifty.formats.rounding.arrays import Given, take
-from thrifty.lenses.numerics.laboratory.backward.plain import orders, pull
+from thrifty.lenses.numerics.laboratory.backward.compiled import pull_compiled, table_of
+from thrifty.lenses.numerics.laboratory.backward.plain import Pulled, orders, pull
 from thrifty.lenses.numerics.laboratory.plain import attend_plain
 from thrifty.lenses.numerics.laboratory.prepare import Problem, prepare
 from thrifty.lenses.numerics.policy import Policy
@@ -63,15 +64,20 @@ def attention_backward(
     )  # fmt: skip
     refuse(problem.policy)
     check_order(order)
-    pulled = take(dout, "dout")
-    held = problem.steps.at("in.do", _shaped(problem, pulled, q))
+    held = problem.steps.at("in.do", _shaped(problem, take(dout, "dout"), q))
     out, lse, _ = attend_plain(problem)
-    made = pull(problem, held, out, lse, orders(problem, order))
+    made = pulled(problem, held, out, lse, order)
     return Gradients(
         dq=_back(problem, made.dq, q), dk=_back(problem, made.dk, k), dv=_back(problem, made.dv, v), dsum=problem.back(made.dsum, "b.dsum"),
         out=problem.back(out, "o.store"), lse=problem.back(lse, "lse"), policy=problem.policy, format=problem.steps.working,
         hash=problem.policy.hash(problem.steps.working), block_q=problem.block_q, block_k=problem.block_k, scale=problem.scale, seed=seed, order=order,
     )  # fmt: skip
+
+
+def pulled(problem: Problem, dout: Floats, out: Floats, lse: Floats, order: str | int) -> Pulled:
+    """Compiled where that serves the policy, else by the definition; the same bits."""
+    table = table_of(problem.steps)
+    return pull(problem, dout, out, lse, orders(problem, order)) if table is None else pull_compiled(problem, table, dout, out, lse, order)
 
 
 def refuse(policy: Policy) -> None:
@@ -86,13 +92,13 @@ def check_order(order: str | int) -> None:
         raise BadValue(f"order={order!r} must be 'sorted' or a whole number, the seed of an order.")
 
 
-def _shaped(problem: Problem, pulled: Given, q: Any) -> Floats:
+def _shaped(problem: Problem, given: Given, q: Any) -> Floats:
     """Gradient of the output as (batch, H, N, d_v)."""
     needed = (*problem.q.shape[:3], problem.v.shape[3])
     front = tuple(q.shape[:-1])
-    if pulled.values.shape != (*front, needed[3]):
-        raise BadValue(f"dout is {pulled.values.shape}; the output it is the gradient of is {(*front, needed[3])}.")
-    return np.asarray(pulled.values, dtype=np.float64).reshape(needed)
+    if given.values.shape != (*front, needed[3]):
+        raise BadValue(f"dout is {given.values.shape}; the output it is the gradient of is {(*front, needed[3])}.")
+    return np.asarray(given.values, dtype=np.float64).reshape(needed)
 
 
 def _back(problem: Problem, made: Floats, like: Any) -> Any:

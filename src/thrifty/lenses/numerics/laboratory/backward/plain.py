@@ -68,7 +68,7 @@ def orders(problem: Problem, order: str | int) -> npt.NDArray[np.int64]:
     tiles_q, tiles_k = map(len, tiles_of(problem))
     straight = np.broadcast_to(np.arange(tiles_k, dtype=np.int64), (*problem.q.shape[:2], tiles_q, tiles_k))
     if order == "sorted":
-        return np.ascontiguousarray(straight[..., ::-1] if problem.policy.options.kv_order == "reverse" else straight)
+        return (straight[..., ::-1] if problem.policy.options.kv_order == "reverse" else straight).copy()
     return np.random.default_rng(int(order)).permuted(straight, axis=-1)
 
 
@@ -76,6 +76,16 @@ def pull(problem: Problem, dout: Floats, out: Floats, lse: Floats, order: npt.ND
     """dout, out: (batch, H, N, d_v), rounded; lse: (batch, H, N)."""
     with np.errstate(invalid="ignore", over="ignore", under="ignore", divide="ignore"):
         return _Pass(problem, dout, out, lse).run(order)
+
+
+def together(problem: Problem, x: Floats, turn: int) -> Floats:
+    """dK or dV of every head of queries, as they go out: those of heads that share keys are added."""
+    groups = problem.groups
+    if groups == 1:
+        return x
+    steps = backward_steps(problem)
+    apart = x.reshape(x.shape[0], x.shape[1] // groups, groups, *x.shape[2:])
+    return steps.at("b.out", steps.total("b.acc", np.moveaxis(apart, 2, -1)), turn + TURNS)
 
 
 class _Pass:
@@ -111,7 +121,7 @@ class _Pass:
                 parts[j, :, :, top:bottom] = np.where(live, steps.at("b.dq", part, place), 0.0)
         return Pulled(
             dq=self.leave(self.joined(parts, order), None if self.baseline and problem.factor is not None else problem.scale, 0),
-            dk=self.together(dk, None if self.baseline else problem.factor, 1), dv=self.together(dv, None, 2), dsum=dsum,
+            dk=together(problem, self.leave(dk, None if self.baseline else problem.factor, 1), 1), dv=together(problem, self.leave(dv, None, 2), 2), dsum=dsum,
         )  # fmt: skip
 
     def new_weights(self, first: int, last: int) -> tuple[Floats, Bools]:
@@ -171,11 +181,3 @@ class _Pass:
 
     def leave(self, x: Floats, factor: float | None, turn: int) -> Floats:
         return self.steps.at("b.out", x if factor is None else x * factor, turn)
-
-    def together(self, x: Floats, factor: float | None, turn: int) -> Floats:
-        """Of every head, as it goes out; then heads that share keys are added."""
-        made, groups = self.leave(x, factor, turn), self.problem.groups
-        if groups == 1:
-            return made
-        apart = made.reshape(x.shape[0], x.shape[1] // groups, groups, *x.shape[2:])
-        return self.steps.at("b.out", self.steps.total("b.acc", np.moveaxis(apart, 2, -1)), turn + TURNS)
