@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from thrifty.errors import BadValue, unknown_name
@@ -160,7 +160,9 @@ def float_spec(name: str | FloatSpec) -> FloatSpec:
         )
     if custom[3]:
         return _finite(name.lower(), exponent, mantissa, (1 << (exponent - 1)) - 1, "last")
-    return _ieee(name.lower(), exponent, mantissa)
+    spec = _ieee(name.lower(), exponent, mantissa)
+    # Without a fraction the highest exponent has one code, the infinite one, and none that is no number.
+    return spec if mantissa else replace(spec, no_number="none")
 
 
 def float_specs() -> tuple[FloatSpec, ...]:

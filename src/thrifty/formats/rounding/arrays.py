@@ -42,6 +42,11 @@ def take(x: Any, name: str = "x") -> Given:
     """x as NumPy floats. Raises BadValue for complex numbers, text, objects and numbers wider than 64 bits."""
     if is_tensor(x):
         return _take_torch(x, name)
+    with np.errstate(invalid="ignore"):  # signalling NaN
+        return _take_numpy(x, name)
+
+
+def _take_numpy(x: Any, name: str) -> Given:
     try:
         values = np.asarray(x)
     except ValueError:

@@ -45,7 +45,7 @@ def round_to(
 
         refused = floats_into(values, flat, to)
     else:
-        flat[:] = round_plain(values.astype(np.float64, copy=False), to)
+        flat[:] = round_plain(_wide(values), to)
         refused = int(np.isnan(flat).sum())
     guard(refused, to.spec)
     return answer()
@@ -68,7 +68,7 @@ def encode(
 
         refused = codes_into(values, flat, to)
     else:
-        rounded = round_plain(values.astype(np.float64, copy=False), to)
+        rounded = round_plain(_wide(values), to)
         flat[:] = encode_plain(rounded, to.spec) << np.uint64(to.spec.pad_bits)
         refused = int(np.isnan(rounded).sum())
     guard(refused, to.spec)
@@ -163,6 +163,11 @@ def guard(refused: int, spec: FloatSpec) -> None:
     if refused and spec.no_number == "none":
         what = "NaN" if spec.signed else "NaN or numbers below zero"
         raise BadValue(f"x holds {refused} {what}, and {spec.name} has no code for it. Replace them, or round to a format that has.")
+
+
+def _wide(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    with np.errstate(invalid="ignore"):  # signalling NaN
+        return values.astype(np.float64, copy=False)
 
 
 def _words(codes: Any) -> tuple[npt.NDArray[Any], Any]:

@@ -173,7 +173,7 @@ def decode_plain(codes: Words, spec: FloatSpec) -> Floats:
     with np.errstate(over="ignore"):
         size = np.ldexp(q.astype(np.float64), exponent.astype(np.int32))
     top = field == (1 << spec.exponent_bits) - 1
-    if spec.no_number == "ieee":
+    if spec.infinities:
         size = np.where(top, np.where(fraction == 0, np.inf, np.nan), size)
     elif spec.no_number == "last":
         size = np.where(top & (fraction == (1 << fraction_bits) - 1), np.nan, size)

@@ -42,7 +42,7 @@ def floats_into(x: npt.NDArray[Any], out: npt.NDArray[Any], to: Rounding) -> int
     def share(first: int, last: int) -> None:
         for start in range(first, last, _BLOCK):
             end = min(start + _BLOCK, last)
-            block = x[start:end].astype(np.float64)
+            block = _wide(x[start:end])
             round_row(block, end - start, params, start)
             if params[KIND] == KEEPS:  # a row stays as it is then, a signalling NaN too
                 block.view(np.uint64)[np.isnan(block)] |= QUIET
@@ -74,11 +74,16 @@ def codes_into(x: npt.NDArray[Any], out: npt.NDArray[Any], to: Rounding) -> int:
         buffer = np.empty(min(_BLOCK, last - first), dtype=np.uint64)
         for start in range(first, last, _BLOCK):
             end = min(start + _BLOCK, last)
-            refused.append(split_codes(x[start:end].astype(np.float64), buffer, params, u, start))
+            refused.append(split_codes(_wide(x[start:end]), buffer, params, u, start))
             out[start:end] = buffer[: end - start]
 
     in_threads(share, x.size, 8)
     return sum(refused) if counts else 0
+
+
+def _wide(x: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    with np.errstate(invalid="ignore"):  # signalling NaN
+        return x.astype(np.float64)
 
 
 def _plain(to: Rounding) -> bool:
