@@ -99,7 +99,7 @@ class Arithmetic:
         """The accumulator of a site."""
         found = self._sums.get(site)
         if found is None:
-            found = self._sums[site] = self.policy.accumulator(f"{site}.acc")
+            found = self._sums[site] = self.policy.accumulator(f"{site}.acc", self.working)
         return found
 
     def round(self, x: torch.Tensor, site: str, dtype: torch.dtype) -> torch.Tensor:

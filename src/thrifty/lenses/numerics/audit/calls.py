@@ -1,4 +1,4 @@
-"""`emulate`: what users enter."""
+"""`emulate` and `audit`: what users call; torch is imported by them alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from thrifty.errors import missing_extra
 from thrifty.lenses.numerics.policy import Policy, as_policy
 
 if TYPE_CHECKING:
+    from thrifty.lenses.numerics.audit.finding import AuditFinding
     from thrifty.lenses.numerics.audit.mode import Emulation
+    from thrifty.progress import Progress
 
 
 def emulate(
@@ -40,3 +42,30 @@ def emulate(
     from thrifty.lenses.numerics.audit.mode import Emulation
 
     return Emulation(as_policy(policy), format, fused=fused, speed=speed, seed=seed, watch=watch)
+
+
+def audit(
+    subject: Any, inputs: Any, policy: str | Policy | Path = "baseline_paper", format: str = "bf16", *, baseline: Any = None,
+    baseline_policy: str | Policy | Path | None = None, fused: Collection[str] = (), seed: int = 0, contributions: bool = True,
+    names: tuple[str, str] = ("", ""), progress: Progress | None = None,
+) -> AuditFinding:  # fmt: skip
+    """How far a function or module drifts under a policy, rounding by rounding, and which operator makes most of it.
+
+    subject  : a function, a module, or a pair (optimised, baseline)
+    inputs   : what it is called with: a tuple, a dict by names, or one tensor; arrays and tensors become FP64 tensors, rounded as site ``in`` says
+    policy, format, fused, seed : as for `emulate`; fused also takes names of a module's parts
+    baseline : what it should compute; golden is then the baseline in FP64, and the baseline runs under `baseline_policy` (else the same policy), too
+    contributions : also run every site alone under the policy, all others in FP64
+    names    : of subject and baseline in the report
+
+    Golden is FP64 on the same rounded inputs and weights, sums in order. A module is copied; its weights and buffers stay as they are.
+    Raises BadValue, UnknownName, BadFile, MissingExtra.
+    """
+    if importlib.util.find_spec("torch") is None:
+        raise missing_extra("audit", "torch", "torch")
+    from thrifty.lenses.numerics.audit import auditing
+
+    return auditing.audit(
+        subject, inputs, as_policy(policy), format, baseline=baseline, baseline_policy=None if baseline_policy is None else as_policy(baseline_policy),
+        fused=tuple(fused), seed=seed, contributions=contributions, names=names, progress=progress,
+    )  # fmt: skip

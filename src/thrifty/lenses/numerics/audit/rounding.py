@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
