@@ -6,10 +6,11 @@ from typing import Final
 
 from thrifty.lenses.carbon.lens import CarbonLens
 from thrifty.lenses.contract import Lens
+from thrifty.lenses.numerics.lens import NumericsLens
 from thrifty.lenses.operators.lens import OperatorsLens
 from thrifty.plugins import load_plugins
 
-LENSES: Final[tuple[Lens, ...]] = (OperatorsLens(), CarbonLens())
+LENSES: Final[tuple[Lens, ...]] = (OperatorsLens(), NumericsLens(), CarbonLens())
 
 
 def all_lenses() -> tuple[Lens, ...]:

@@ -19,16 +19,16 @@ def paper(
 ) -> None:
     """What papers say about deviation of attention, measured here: ten times, a half, and what separates them."""
     from thrifty.lenses.numerics.pages.paper import paper_page
-    from thrifty.lenses.numerics.paper import check_papers, claims, papers
+    from thrifty.lenses.numerics.paper import all_claims, check_papers, papers
     from thrifty.progress import showing
     from thrifty.report import give, made_now
 
     if listed:
         if as_json:
-            print_json({claim.key: {"claim": claim.text, "published": claim.published, "source": papers()[claim.source].title} for claim in claims()})
+            print_json({claim.key: {"claim": claim.text, "published": claim.published, "source": papers()[claim.source].title} for claim in all_claims()})
         else:
             print_parts(make_table("key", "claim", "published", "paper", rows=[
-                (claim.key, claim.text, claim.published or "–", papers()[claim.source].title) for claim in claims()
+                (claim.key, claim.text, claim.published or "–", papers()[claim.source].title) for claim in all_claims()
             ]))  # fmt: skip
         return
     with showing() as progress:

@@ -3,7 +3,7 @@
 `claims` reads the table of published figures and the bands in which ours are expected (claims.toml); `measuring` measures each; `finding` holds both.
 """
 
-from thrifty.lenses.numerics.paper.claims import Claim, Paper, claims, papers
+from thrifty.lenses.numerics.paper.claims import Claim, Paper, all_claims, papers
 from thrifty.lenses.numerics.paper.finding import PaperFinding, Row, check_papers
 
-__all__ = ["Claim", "Paper", "PaperFinding", "Row", "check_papers", "claims", "papers"]
+__all__ = ["Claim", "Paper", "PaperFinding", "Row", "all_claims", "check_papers", "papers"]

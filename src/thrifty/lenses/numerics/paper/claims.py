@@ -53,6 +53,6 @@ def papers() -> Mapping[str, Paper]:
 
 
 @functools.cache
-def claims() -> tuple[Claim, ...]:
+def all_claims() -> tuple[Claim, ...]:
     """In the order in which they should be read."""
     return tuple(Claim(**said) for said in _read()["claims"])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from thrifty.errors import BadValue, unknown_name
-from thrifty.lenses.numerics.paper.claims import Claim, claims, papers
+from thrifty.lenses.numerics.paper.claims import Claim, all_claims, papers
 
 if TYPE_CHECKING:
     from thrifty.progress import Progress
@@ -64,7 +64,7 @@ def check_papers(keys: Sequence[str] = (), *, seeds: int = 5, progress: Progress
     """Measure the claims named by `keys` (all where none is), each with seeds 0, 1, … Raises UnknownName, BadValue."""
     from thrifty.lenses.numerics.paper.measuring import MEASURES
 
-    known = {claim.key: claim for claim in claims()}
+    known = {claim.key: claim for claim in all_claims()}
     for key in keys:
         if key not in known:
             raise unknown_name("claim", key, known, "thrifty numerics paper --list")
