@@ -129,7 +129,7 @@ def _sawtooth(spec: FloatSpec, within: FloatSpec) -> list[tuple[float, float]]:
     points = []
     for exponent in binades[::step]:
         half = 2.0 ** (max(exponent, spec.emin) - spec.mantissa_bits - 1)
-        points += [(2.0**exponent, half / 2.0**exponent), (2.0 ** (exponent + 1) * (1 - 2.0**-12), half / 2.0 ** (exponent + 1))]
+        points += [(2.0**exponent, half / 2.0**exponent), (end := min(2.0 ** (exponent + 1) * (1 - 2.0**-12), spec.largest), half / end)]
     return points
 
 

@@ -20,7 +20,7 @@ class Row:
     error         : rounded - value; error_ulp: in spacings of the format at the value
     below, above  : the numbers of the format next to the value, which is one of them itself where it is exact; None beyond the ends
     scale         : 1, or what its block or group is scaled by
-    kind          : exact, rounded, overflow (beyond the largest), underflow (to zero), nan
+    kind          : exact, rounded, overflow (beyond all that rounds to the largest), underflow (to zero), nan
     """
 
     value: float
@@ -95,14 +95,23 @@ def kinds_of(x: Floats, found: Rounded) -> Any:
     with np.errstate(invalid="ignore", over="ignore"):
         lost = np.isnan(found.values)
         same = found.values == x
-        scaled = x / found.unit
-        over = ~same & ((scaled > found.most) | (scaled < found.least)) & ~np.isnan(x)
+        over = ~same & _beyond(x, found) & ~np.isnan(x)
         under = ~same & (x != 0) & (found.values == 0)
     kinds = np.where(same, "exact", "rounded").astype("<U9")
     kinds[under] = "underflow"
     kinds[over] = "overflow"
     kinds[lost & ~over] = "nan"
     return kinds
+
+
+def _beyond(x: Floats, found: Rounded) -> Any:
+    """Where rounding to nearest would leave the format: past its end by more than half a spacing, or on that tie where the end is odd."""
+    scaled = x / found.unit
+    past = np.maximum(scaled - found.most, found.least - scaled)
+    if found.grid is None:
+        return past >= 0.5
+    half = 2.0 ** (found.grid.emax - found.grid.mantissa_bits - 1)
+    return (past >= half if found.grid.largest_code & 1 else past > half) & ((x > 0) | found.grid.signed)
 
 
 def _fields(code: int, found: Rounded) -> str:
