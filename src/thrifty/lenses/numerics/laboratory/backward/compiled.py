@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thrifty.formats import float_spec
+from thrifty.formats.accumulators import parse_accumulator
 from thrifty.lenses.numerics.laboratory.backward.plain import Floats, Pulled, orders, stores_weights, tiles_of, together
 from thrifty.lenses.numerics.laboratory.prepare import Problem
 from thrifty.lenses.numerics.laboratory.steps import Steps
@@ -28,7 +29,7 @@ class Table:
 
 def table_of(steps: Steps) -> Table | None:
     """None where the compiled pass does not serve the policy."""
-    if not has_numba():
+    if not has_numba() or not steps.compiled:
         return None
     policy = steps.policy
     names = [steps.accumulator(site) for site in ("s.acc", "b.acc", "d.acc", *(["l.acc"] if policy.algorithm == "baseline" else []))]

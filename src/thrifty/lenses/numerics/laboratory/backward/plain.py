@@ -31,6 +31,7 @@ from thrifty.lenses.numerics.laboratory.steps import TURNS, Steps, site_seed
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Ranges = list[tuple[int, int]]
+_ROWS: Final = 8
 AGAIN: Final = 1
 """A site's second use within a tile, for modes that draw."""
 
@@ -48,7 +49,7 @@ class Pulled:
 def backward_steps(problem: Problem) -> Steps:
     """Steps whose draws are others than those of the forward pass."""
     steps = problem.steps
-    return Steps(steps.policy, steps.working, site_seed(steps.seed, "in.do"))
+    return Steps(steps.policy, steps.working, site_seed(steps.seed, "in.do"), steps.compiled)
 
 
 def tiles_of(problem: Problem) -> tuple[Ranges, Ranges]:
@@ -165,7 +166,11 @@ class _Pass:
 
     def dots(self, a: Floats, b: Floats) -> Floats:
         """Row by row, the sum of products."""
-        return self.steps.product("d.acc", a[..., None, :], b[..., None])[..., 0, 0]
+        rows = np.empty(a.shape[:-1])
+        for first in range(0, a.shape[2], _ROWS):  # few rows at a time: only the diagonal of each product is wanted
+            some = slice(first, first + _ROWS)
+            rows[:, :, some] = np.diagonal(self.steps.product("d.acc", a[:, :, some], b[:, :, some].swapaxes(2, 3)), axis1=2, axis2=3)
+        return rows
 
     def add(self, site: str, held: Floats, part: Floats, turn: int) -> Floats:
         return self.steps.at(site, held + part, turn + AGAIN)
