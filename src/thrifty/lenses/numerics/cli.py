@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import typer
 
+from thrifty.lenses.numerics.commands.bounds import bounds_
 from thrifty.lenses.numerics.commands.paper import paper
 from thrifty.lenses.numerics.commands.rounding import round_
 from thrifty.lenses.numerics.commands.train_study import train_study
 
 app = typer.Typer(no_args_is_help=True, help="How far results drift: rounding, sums, attention, any operator, training; bounds and budgets.")
+app.command("bounds")(bounds_)
 app.command("paper")(paper)
 app.command("train-study")(train_study)
 app.command("round", context_settings={"ignore_unknown_options": True})(round_)  # numbers below 0 look like options

@@ -110,10 +110,24 @@ def _grouped(terms: Floats, groups: list[slice], spec: FloatSpec) -> tuple[Float
 
 
 def _tensor_core(terms: Floats, how: Accumulator) -> Width:
-    """Truncated operands and sums point one way: toward zero. Every addition counts one spacing of the larger of result and terms, which is no less."""
+    """A chunk at a time: operands cut to fraction bits below the largest, then the sum; both cuts point toward zero. Where sums are exact, one rounding."""
+    from thrifty.formats.accumulators.tensor_cores import tensor_core
+
+    core, spec = tensor_core(how.core), how.spec_inside
     running = np.cumsum(terms, axis=-1)
-    largest = np.maximum(np.maximum.accumulate(np.abs(terms), axis=-1), np.abs(running))
-    return Width.along(2 * _half(largest, how.spec_inside), one_way=True)
+    if core.method in ("exact", "fused"):
+        return Width.along(_half(running[..., core.chunk - 1 :: core.chunk], spec)) + Width.of(_half(running[..., -1], spec))
+    if not core.fraction_bits:
+        return Width.along(2 * _half(running, spec), one_way=True)
+    total, before = Width.of(np.zeros(terms.shape[:-1])), np.zeros(terms.shape[:-1])
+    for first in range(0, terms.shape[-1], core.chunk):
+        group = terms[..., first : first + core.chunk]
+        after = before + group.sum(axis=-1)
+        top = np.maximum(np.abs(group).max(axis=-1), np.abs(before))
+        cut = np.where(top == 0, 0.0, np.ldexp(1.0, np.frexp(top)[1] - 1 - core.fraction_bits))
+        total = total + Width.of((group.shape[-1] + 1) * cut + 2 * _half(after, spec), one_way=True)
+        before = after
+    return total
 
 
 def _half(x: Floats, spec: FloatSpec) -> Floats:
@@ -136,7 +150,9 @@ def depth(accumulator: str | Accumulator, n: int) -> int:
         return depth(how.inner, -(-n // how.splits)) + depth(how.outer, how.splits)
     if how.promote and n > how.promote:
         return depth(how.name.rpartition(":promote=")[0], how.promote) + -(-n // how.promote)
-    if how.kind in ("exact", "kahan") or n <= 1:
+    if how.kind == "kahan":
+        return 2
+    if how.kind == "exact" or n <= 1:
         return 1
     if how.kind == "pairwise":
         return min(how.leaf, n) + max(-(-n // how.leaf) - 1, 0).bit_length()
