@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from thrifty.errors import BadValue
 from thrifty.formats.rounding.arrays import Given, take
-from thrifty.lenses.numerics.laboratory.backward.compiled import pull_compiled, table_of
+from thrifty.lenses.numerics.laboratory.backward.compiled import Table, pull_compiled, table_of
 from thrifty.lenses.numerics.laboratory.backward.plain import Pulled, orders, pull
 from thrifty.lenses.numerics.laboratory.plain import attend_plain
 from thrifty.lenses.numerics.laboratory.prepare import Problem, prepare
@@ -66,7 +66,7 @@ def attention_backward(
     check_order(order)
     held = problem.steps.at("in.do", _shaped(problem, take(dout, "dout"), q))
     out, lse, _ = attend_plain(problem)
-    made = pulled(problem, held, out, lse, order)
+    made = pulled(problem, held, out, lse, order, table_of(problem.steps))
     return Gradients(
         dq=_back(problem, made.dq, q), dk=_back(problem, made.dk, k), dv=_back(problem, made.dv, v), dsum=problem.back(made.dsum, "b.dsum"),
         out=problem.back(out, "o.store"), lse=problem.back(lse, "lse"), policy=problem.policy, format=problem.steps.working,
@@ -74,9 +74,8 @@ def attention_backward(
     )  # fmt: skip
 
 
-def pulled(problem: Problem, dout: Floats, out: Floats, lse: Floats, order: str | int) -> Pulled:
-    """Compiled where that serves the policy, else by the definition; the same bits."""
-    table = table_of(problem.steps)
+def pulled(problem: Problem, dout: Floats, out: Floats, lse: Floats, order: str | int, table: Table | None) -> Pulled:
+    """Compiled where there is a table for it, else by the definition; the same bits."""
     return pull(problem, dout, out, lse, orders(problem, order)) if table is None else pull_compiled(problem, table, dout, out, lse, order)
 
 

@@ -32,7 +32,8 @@ def table_of(steps: Steps) -> Table | None:
     if not has_numba() or not steps.compiled:
         return None
     policy = steps.policy
-    names = [steps.accumulator(site) for site in ("s.acc", "b.acc", "d.acc", *(["l.acc"] if policy.algorithm == "baseline" else []))]
+    summed = ("s.acc", "b.acc", "d.acc", *(["l.acc"] if policy.algorithm == "baseline" else []))
+    names = [str(parse_accumulator(steps.accumulator(site))) for site in summed]
     dtype = _SUMS.get(names[0]) if len(set(names)) == 1 else None
     if dtype is None:
         return None
