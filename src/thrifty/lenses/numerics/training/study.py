@@ -29,7 +29,7 @@ Rows = list[dict[str, Any]]
 def train_study(
     model: str = "digits", *, steps: int = 1000, every: int = 0, seeds: int = 5, order: int = 0, format: str = "bf16", policy: str | Policy = "fa_paper",
     baseline: str | Policy = "baseline_paper", block_k: int = 0, low: Sequence[str] = ("autocast:bf16", "pure:bf16", "autocast:fp16"), text: str = "",
-    folder: str | os.PathLike[str] | None = None, workers: int | None = None, backend: str = "loky", progress: Progress | None = None,
+    folder: str | os.PathLike[str] | None = None, workers: int | None = None, backend: str | None = None, progress: Progress | None = None,
 ) -> Study:  # fmt: skip
     """Train a small real model in pairs of runs, and say whether optimised attention drifts from baseline attention faster than what is accepted anyway.
 
@@ -38,6 +38,7 @@ def train_study(
     policy, baseline : of attention, both in `format`; block_k : keys in a tile (0: the model's)
     low    : low-precision runs as variant:format, see `VARIANTS`
     folder : where runs are kept, so that a stopped study goes on; None: they are not. workers: runs at once (None: cores), each of one thread
+    backend : of `thrifty.campaign.run`; None: processes of this machine, or this process for one worker
 
     Equal arguments give equal numbers on one machine. After Golden et al. 2024, section V. Raises BadValue, UnknownName, BadFile, MissingExtra.
     """
@@ -53,7 +54,8 @@ def train_study(
     place: AbstractContextManager[Any] = nullcontext(folder) if folder is not None else tempfile.TemporaryDirectory(prefix="thrifty-train-study-")
     with place as where:
         results = campaign.run(
-            TASK, [run.configuration for run in runs], folder=where, version=VERSION, backend=backend, workers=workers, chunk=1, progress=progress,
+            TASK, [run.configuration for run in runs], folder=where, version=VERSION,
+            backend=backend or ("serial" if workers == 1 else "loky"), workers=workers, chunk=1, progress=progress,
         )  # fmt: skip
         if results.failures:
             first = results.failures[0]

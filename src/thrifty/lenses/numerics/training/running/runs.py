@@ -24,8 +24,9 @@ from thrifty.lenses.numerics.training.models.shapes import MODELS, Shape, decays
 TASK: Final = "thrifty.lenses.numerics.training.running.runs:train"
 SCALE: Final = 1024.0
 """Factor of the loss in formats whose exponents end soon (FP16 and below), taken out of the weights' gradient again in FP32."""
-NUDGED: Final = "block0.query.weight"
-"""The matrix whose middle element starts one ulp larger in the run that measures the chaos floor."""
+NUDGED: Final = "block0.up.weight"
+"""The matrix whose middle element starts one ulp larger in the run that measures the chaos floor. It is multiplied in FP32: in a matrix before attention, the
+rounding of queries and keys to a short format would swallow the ulp."""
 Words = npt.NDArray[np.float32]
 
 
