@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import typer
 
+from thrifty.lenses.numerics.commands.audit import audit
 from thrifty.lenses.numerics.commands.bounds import bounds_
 from thrifty.lenses.numerics.commands.paper import paper
 from thrifty.lenses.numerics.commands.rounding import round_
 from thrifty.lenses.numerics.commands.train_study import train_study
 
 app = typer.Typer(no_args_is_help=True, help="How far results drift: rounding, sums, attention, any operator, training; bounds and budgets.")
+app.command("audit")(audit)
 app.command("bounds")(bounds_)
 app.command("paper")(paper)
 app.command("train-study")(train_study)

@@ -7,10 +7,10 @@ to other experts, and tokens that greedy decoding would change; `batches` tests 
 
 from thrifty.lenses.numerics.executors.batches import BatchInvariance, batch_invariance
 from thrifty.lenses.numerics.executors.collectives import ALL_REDUCES, Reduced, all_reduce, reduce_study
-from thrifty.lenses.numerics.executors.routing import Routing, flip_probability, routing
+from thrifty.lenses.numerics.executors.routing import Routing, flip_probability, routing_flips
 from thrifty.lenses.numerics.executors.winograd import winograd_convolution
 
 __all__ = [
-    "ALL_REDUCES", "BatchInvariance", "Reduced", "Routing", "all_reduce", "batch_invariance", "flip_probability", "reduce_study", "routing",
+    "ALL_REDUCES", "BatchInvariance", "Reduced", "Routing", "all_reduce", "batch_invariance", "flip_probability", "reduce_study", "routing_flips",
     "winograd_convolution",
 ]  # fmt: skip

@@ -86,13 +86,8 @@ def _chunks(count: int, parts: int) -> list[slice]:
 
 
 def _ring(x: Floats, travel: Step, add: Step, node: int) -> tuple[Floats, int, int, int]:
-    ranks, total = x.shape[0], np.zeros(x.shape[1])
-    for chunk, part in enumerate(_chunks(x.shape[1], ranks)):
-        held = x[chunk, part]
-        for step in range(1, ranks):
-            held = add(travel(held) + x[(chunk + step) % ranks, part])
-        total[part] = travel(held)
-    return total, 2 * (ranks - 1), ranks - 1, ranks - 1
+    far = x.shape[0] - 1
+    return travel(_scattered(x, travel, add)), 2 * far, far, far
 
 
 def _tree(x: Floats, travel: Step, add: Step, node: int) -> tuple[Floats, int, int, int]:
@@ -121,8 +116,7 @@ def _recursive(x: Floats, travel: Step, add: Step, node: int) -> tuple[Floats, i
 
 def _hierarchical(x: Floats, travel: Step, add: Step, node: int) -> tuple[Floats, int, int, int]:
     nodes = x.shape[0] // node
-    inside = [_ring(x[first : first + node], lambda y: y, add, node)[0] if node == 1 else _scattered(x[first : first + node], travel, add)
-              for first in range(0, x.shape[0], node)]  # fmt: skip
+    inside = [_scattered(x[first : first + node], travel, add) for first in range(0, x.shape[0], node)]
     total = np.zeros(x.shape[1])
     for chunk in _chunks(x.shape[1], node):
         parts = np.stack([each[chunk] for each in inside])
@@ -133,13 +127,13 @@ def _hierarchical(x: Floats, travel: Step, add: Step, node: int) -> tuple[Floats
 
 def _scattered(x: Floats, travel: Step, add: Step) -> Floats:
     """A ring's sums where they lie before they are gathered: not yet rounded to travel."""
-    total = np.zeros(x.shape[1])
-    for chunk, part in enumerate(_chunks(x.shape[1], x.shape[0])):
-        held = x[chunk, part]
-        for step in range(1, x.shape[0]):
-            held = add(travel(held) + x[(chunk + step) % x.shape[0], part])
-        total[part] = held
-    return total
+    ranks = x.shape[0]
+    first = np.repeat(np.arange(ranks), [part.stop - part.start for part in _chunks(x.shape[1], ranks)])  # the rank at which an element's chunk starts
+    columns = np.arange(x.shape[1])
+    held = x[first, columns]
+    for step in range(1, ranks):
+        held = add(travel(held) + x[(first + step) % ranks, columns])
+    return held
 
 
 ALL_REDUCES: Final[dict[str, Callable[[Floats, Step, Step, int], tuple[Floats, int, int, int]]]] = {

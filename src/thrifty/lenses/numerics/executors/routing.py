@@ -46,7 +46,7 @@ class Routing:
         }  # fmt: skip
 
 
-def routing(logits: Any, golden: Any, k: int = 2, *, outputs: Any = None, golden_outputs: Any = None) -> Routing:
+def routing_flips(logits: Any, golden: Any, k: int = 2, *, outputs: Any = None, golden_outputs: Any = None) -> Routing:
     """How often rounding sends a token elsewhere, by margin, and what that does to the layer's output.
 
     logits, golden : (tokens, experts); of a language model: (tokens, vocabulary) with k = 1

@@ -13,11 +13,11 @@ import torch
 
 from thrifty.errors import BadValue, ThriftyError, unknown_name
 from thrifty.formats import Rounding, float_spec
-from thrifty.lenses.numerics.audit.finding import AuditFinding, SiteShare
-from thrifty.lenses.numerics.audit.mode import Emulation
-from thrifty.lenses.numerics.audit.recording import Golden, Recorder
-from thrifty.lenses.numerics.audit.rounding import round_tensor
-from thrifty.lenses.numerics.audit.values import float_tensors
+from thrifty.lenses.numerics.auditing.finding import AuditFinding, SiteShare
+from thrifty.lenses.numerics.auditing.mode import Emulation
+from thrifty.lenses.numerics.auditing.recording import Golden, Recorder
+from thrifty.lenses.numerics.auditing.rounding import round_tensor
+from thrifty.lenses.numerics.auditing.values import float_tensors
 from thrifty.lenses.numerics.deviations import Deviation, deviation
 from thrifty.lenses.numerics.policy import Policy, Rule
 from thrifty.lenses.numerics.policy.operators import LIST, STEPS

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import torch
 
-from thrifty.lenses.numerics.audit.finding import Call
+from thrifty.lenses.numerics.auditing.finding import Call
 
 MOST_KEPT: Final = 1 << 27
 """Numbers of golden results that are kept (1 GiB); calls beyond know their own rounding only."""

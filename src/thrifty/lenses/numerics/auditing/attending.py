@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from thrifty.lenses.numerics.audit.steps import Steps, Tensor
+from thrifty.lenses.numerics.auditing.steps import Steps, Tensor
 
 aten = torch.ops.aten
 

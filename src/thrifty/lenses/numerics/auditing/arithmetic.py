@@ -20,8 +20,8 @@ import torch
 
 from thrifty.errors import BadValue
 from thrifty.formats import FloatSpec, Rounding, elementary, float_spec, matmul
-from thrifty.lenses.numerics.audit.rounding import SPECS, every_code, look_up, native, round_tensor, spec_of
-from thrifty.lenses.numerics.audit.values import Values, float_tensors
+from thrifty.lenses.numerics.auditing.rounding import SPECS, every_code, look_up, native, round_tensor, spec_of
+from thrifty.lenses.numerics.auditing.values import Values, float_tensors
 from thrifty.lenses.numerics.policy import Policy
 
 aten = torch.ops.aten

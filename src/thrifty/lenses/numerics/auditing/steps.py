@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from thrifty.lenses.numerics.audit.arithmetic import DRAWING, Arithmetic, wide
+from thrifty.lenses.numerics.auditing.arithmetic import DRAWING, Arithmetic, wide
 from thrifty.lenses.numerics.policy.operators import STEPS
 
 aten = torch.ops.aten

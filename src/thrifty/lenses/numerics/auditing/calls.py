@@ -11,8 +11,8 @@ from thrifty.errors import missing_extra
 from thrifty.lenses.numerics.policy import Policy, as_policy
 
 if TYPE_CHECKING:
-    from thrifty.lenses.numerics.audit.finding import AuditFinding
-    from thrifty.lenses.numerics.audit.mode import Emulation
+    from thrifty.lenses.numerics.auditing.finding import AuditFinding
+    from thrifty.lenses.numerics.auditing.mode import Emulation
     from thrifty.progress import Progress
 
 
@@ -39,7 +39,7 @@ def emulate(
     """
     if importlib.util.find_spec("torch") is None:
         raise missing_extra("emulate", "torch", "torch")
-    from thrifty.lenses.numerics.audit.mode import Emulation
+    from thrifty.lenses.numerics.auditing.mode import Emulation
 
     return Emulation(as_policy(policy), format, fused=fused, speed=speed, seed=seed, watch=watch)
 
@@ -63,9 +63,9 @@ def audit(
     """
     if importlib.util.find_spec("torch") is None:
         raise missing_extra("audit", "torch", "torch")
-    from thrifty.lenses.numerics.audit import auditing
+    from thrifty.lenses.numerics.auditing import running
 
-    return auditing.audit(
+    return running.audit(
         subject, inputs, as_policy(policy), format, baseline=baseline, baseline_policy=None if baseline_policy is None else as_policy(baseline_policy),
         fused=tuple(fused), seed=seed, contributions=contributions, names=names, progress=progress,
     )  # fmt: skip

@@ -12,13 +12,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from thrifty.errors import BadValue, unknown_name
 from thrifty.formats import FloatSpec, float_spec
-from thrifty.lenses.numerics.audit import attending, steps
-from thrifty.lenses.numerics.audit.arithmetic import Arithmetic, Watch, dtype_of, narrow, wide
-from thrifty.lenses.numerics.audit.convolving import convolve, convolve_transposed, weight_gradient
-from thrifty.lenses.numerics.audit.kinds import DRAWS, MOVES, SCALARS, VIEWS
-from thrifty.lenses.numerics.audit.rounding import SPECS
-from thrifty.lenses.numerics.audit.steps import Steps, Tensor
-from thrifty.lenses.numerics.audit.values import ANY, float_tensors, place_of
+from thrifty.lenses.numerics.auditing import attending, steps
+from thrifty.lenses.numerics.auditing.arithmetic import Arithmetic, Watch, dtype_of, narrow, wide
+from thrifty.lenses.numerics.auditing.convolving import convolve, convolve_transposed, weight_gradient
+from thrifty.lenses.numerics.auditing.kinds import DRAWS, MOVES, SCALARS, VIEWS
+from thrifty.lenses.numerics.auditing.rounding import SPECS
+from thrifty.lenses.numerics.auditing.steps import Steps, Tensor
+from thrifty.lenses.numerics.auditing.values import ANY, float_tensors, place_of
 from thrifty.lenses.numerics.policy import Policy
 from thrifty.lenses.numerics.policy.operators import LIST, STEPS, plain_name
 
@@ -269,7 +269,7 @@ def _narrowed(mode: Emulation, x: Tensor, dtype: torch.dtype) -> Tensor:
         mode.arithmetic.values.mark(out, mode.arithmetic.values.spec(x))
         return out
     from thrifty.formats import Rounding
-    from thrifty.lenses.numerics.audit.rounding import round_tensor
+    from thrifty.lenses.numerics.auditing.rounding import round_tensor
 
     out = round_tensor(x, Rounding.of(spec), dtype)
     mode.arithmetic.values.mark(out, spec)
