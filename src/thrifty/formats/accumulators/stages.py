@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from thrifty.formats.accumulators.plain import finish_of, keep
+from thrifty.formats.accumulators.plain import finish_of
+from thrifty.formats.accumulators.plain import keep as keep_plain
 from thrifty.formats.accumulators.specs import Accumulator
+from thrifty.loops import has_numba
 
 Floats = npt.NDArray[np.float64]
 Scales = tuple[Floats, Floats] | None
@@ -49,6 +51,17 @@ def matrix(a_MK: Floats, b_KN: Floats, how: Accumulator, start: Floats | None = 
             held = None if scales is None else _scales_of(scales, first, last, how)
             total = finish(total + keep(a_MK[:, first:last], b_KN[first:last], how, zero, held))
     return total
+
+
+def keep(a_MK: Floats, b_KN: Floats, how: Accumulator, start: Floats, scales: Scales = None) -> Floats:
+    """One stretch of K: compiled where Numba is and has a loop for it, else by the definition; the bits are the same."""
+    if has_numba():
+        from thrifty.formats.accumulators.kernels.dispatch import compiled
+
+        made = compiled(a_MK, b_KN, how, start, scales)
+        if made is not None:
+            return made
+    return keep_plain(a_MK, b_KN, how, start, scales)
 
 
 def runs(count: int, length: int) -> Iterator[tuple[int, int]]:

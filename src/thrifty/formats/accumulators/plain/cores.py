@@ -184,7 +184,7 @@ def _two_step(a: Floats, b: Floats, total: Floats, core: TensorCore, scales: Sca
     held = held + (down(nc, ec - top + (fraction - core.spec.mantissa_bits)) << (core.sum_bits - fraction))
     special = infinities(a, b, total, largest=2.0 ** (core.spec.emax + 1))
     value = np.ldexp(held.astype(np.float64), np.clip(top - core.sum_bits, -4000, 4000).astype(np.int32))
-    return np.where(np.isfinite(special), value.astype(np.float32) + np.float64(0.0), special)
+    return np.where(np.isfinite(special), value.astype(np.float32).astype(np.float64), special)
 
 
 def _fused(a: Floats, b: Floats, total: Floats, core: TensorCore, scales: Scales) -> Floats:

@@ -1,0 +1,39 @@
+"""Which compiled loop takes a product."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from thrifty.formats.accumulators.kernels import chains, fused
+from thrifty.formats.accumulators.plain.cores import Scales
+from thrifty.formats.accumulators.plain.fused import fits
+from thrifty.formats.accumulators.specs import Accumulator
+from thrifty.formats.floats import float_spec
+
+Floats = npt.NDArray[np.float64]
+_FEW = 16
+"""Columns below which a product is turned over where it has more rows: loops run along columns."""
+
+
+def compiled(a_MK: Floats, b_KN: Floats, how: Accumulator, start: Floats, scales: Scales = None) -> Floats | None:
+    """start + a · b as `plain.keep` gives it, or None where no compiled loop does it."""
+    if start.shape[1] < _FEW and start.shape[1] < start.shape[0]:
+        turned = _compiled(b_KN.T, a_MK.T, how, np.ascontiguousarray(start.T), _turned(scales))
+        return None if turned is None else np.ascontiguousarray(turned.T)
+    return _compiled(a_MK, b_KN, how, start, scales)
+
+
+def _compiled(a_MK: Floats, b_KN: Floats, how: Accumulator, start: Floats, scales: Scales = None) -> Floats | None:
+    if how.kind == "fma":
+        if how.format == "fp64":
+            return fused.chain(a_MK, b_KN, start, np.float64) if fused.FUSES else None
+        if not float_spec("fp32").holds(how.spec_inside) or not fits(a_MK) or not fits(b_KN):
+            return None
+        if how.format == "fp32" and fused.FUSES:
+            return fused.chain(a_MK, b_KN, start, np.float32)
+    return chains.keep_chain(a_MK, b_KN, how, start) if how.kind in chains.KINDS else None
+
+
+def _turned(scales: Scales) -> Scales:
+    return None if scales is None else (np.ascontiguousarray(scales[1].T), np.ascontiguousarray(scales[0].T))
