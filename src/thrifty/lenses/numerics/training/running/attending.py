@@ -7,8 +7,7 @@ from typing import Any
 
 import torch
 
-from thrifty.lenses.numerics.laboratory.backward import attention_backward
-from thrifty.lenses.numerics.laboratory.calls import attend
+from thrifty.lenses.numerics.laboratory.backward import emulated_attention
 from thrifty.lenses.numerics.policy import Policy
 from thrifty.lenses.numerics.training.models.layers import Attention
 from thrifty.lenses.numerics.training.models.shapes import Shape
@@ -23,25 +22,9 @@ def attention_of(said: Mapping[str, Any], shape: Shape) -> Attention:
     policy, format, block_k = Policy.from_dict(said["policy"]), said["format"], said["block_k"]
 
     def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        return _Emulated.apply(q, k, v, {"policy": policy, "format": format, "block_k": block_k, "causal": shape.causal})
+        return emulated_attention(q, k, v, policy=policy, format=format, block_k=block_k, causal=shape.causal)
 
     return attention
-
-
-class _Emulated(torch.autograd.Function):  # type: ignore[misc]
-    """Attention under a policy, with the backward pass that recomputes P from scores and log-sum-exp as its kernels do."""
-
-    @staticmethod
-    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, asked: Mapping[str, Any]) -> Tensor:
-        ctx.save_for_backward(q, k, v)
-        ctx.asked = asked
-        return attend(q, k, v, **asked).out.to(q.dtype)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        q, k, v = ctx.saved_tensors
-        found = attention_backward(grad, q, k, v, **ctx.asked)
-        return found.dq.to(q.dtype), found.dk.to(q.dtype), found.dv.to(q.dtype), None
 
 
 def plain(shape: Shape) -> Attention:
