@@ -10,7 +10,7 @@ import numpy as np
 from thrifty.errors import BadValue
 from thrifty.formats.blocks.elements import SCALE_RANGE, Element, find_element, whole_element
 from thrifty.formats.blocks.layout import Rows, to_rows
-from thrifty.formats.blocks.plain import power_blocks, scaled_blocks
+from thrifty.formats.blocks.plain import TIES, UE4M3, power_blocks, scaled_blocks
 from thrifty.formats.blocks.value import Blocks
 from thrifty.formats.floats import float_spec
 from thrifty.formats.rounding import ROUNDINGS, round_to
@@ -54,9 +54,7 @@ def nvfp4(x: Any, *, tensor_scale: float | None = None, axis: int = -1, block: i
     """
     rows = to_rows(x, axis, block)
     if tensor_scale is None:
-        sizes = np.abs(rows.values_RN)
-        largest = float(np.max(sizes, initial=0.0, where=np.isfinite(sizes)))
-        tensor_scale = largest / (float_spec("ue4m3").largest * float_spec("e2m1").largest) or 1.0
+        tensor_scale = _largest_finite(rows.values_RN) / (float_spec("ue4m3").largest * float_spec("e2m1").largest) or 1.0
     elif isinstance(tensor_scale, bool) or not isinstance(tensor_scale, int | float | np.floating) or not (tensor_scale > 0 and math.isfinite(tensor_scale)):
         raise BadValue(f"tensor_scale={tensor_scale!r} must be a finite number above 0.")
     single = max(float(round_to(float(tensor_scale), "fp32", overflow="saturate")), float_spec("fp32").smallest)
@@ -67,8 +65,9 @@ def nvfp4(x: Any, *, tensor_scale: float | None = None, axis: int = -1, block: i
 
         flat, codes, scales = _flat(rows, block, np.uint8)
         in_threads(
-            lambda first, last: nvidia_blocks(flat, flat.view(np.int32), codes, scales, size, block, single, first, last), scales.size, 2 * _WORK * block
-        )
+            lambda first, last: nvidia_blocks(flat, flat.view(np.int32), codes, scales, TIES, UE4M3, size, block, single, first, last),
+            scales.size, _WORK * block,
+        )  # fmt: skip
         codes, scales = codes.reshape(rows.values_RN.shape), scales.reshape(len(rows.values_RN), -(-size // block))
     else:
         codes, scales = scaled_blocks(rows.values_RN, single, block)
@@ -76,6 +75,19 @@ def nvfp4(x: Any, *, tensor_scale: float | None = None, axis: int = -1, block: i
         format="nvfp4", element=find_element("e2m1"), codes=rows.placed(codes), scales=rows.placed(scales), tensor_scale=single, axis=rows.axis, block=block,
         rule="amax", wide=rows.wide,
     )  # fmt: skip
+
+
+def _largest_finite(values: Any) -> float:
+    """Largest finite size; 0 where there is none."""
+    if values.dtype == np.float32 and has_numba():
+        from thrifty.formats.blocks.kernels import largest_finite
+        from thrifty.loops import in_threads
+
+        bits, found = values.reshape(-1).view(np.int32), [0]
+        in_threads(lambda first, last: found.append(int(largest_finite(bits, first, last))), bits.size, 1)
+        return float(np.array(max(found), dtype=np.int32).view(np.float32))
+    sizes = np.abs(values)
+    return float(np.max(sizes, initial=0.0, where=np.isfinite(sizes)))
 
 
 def _powers(x: Any, element: Element, rule: str, axis: int, block: int, rounding: str, seed: int, name: str) -> Blocks:

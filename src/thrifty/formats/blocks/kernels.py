@@ -18,10 +18,10 @@ FRACTION = 0x7FFFFF
 
 
 @jit
-def _largest(bits: Any, start: int, stop: int) -> Any:
+def _largest(bits: Any) -> Any:
     """Bits of the largest size: those of floats without their sign are in the order of their numbers."""
     top = np.int32(0)
-    for i in range(start, stop):
+    for i in range(bits.size):
         top = max(top, np.int32(bits[i] & SIZE_BITS))
     return top
 
@@ -61,26 +61,26 @@ def float_blocks(
     for each in range(first, last):
         row = each // per_row
         start = row * size + (each - row * per_row) * block
-        count = min(block, (row + 1) * size - start)
-        top = _largest(bits, start, start + count)
+        stop = min(start + block, (row + 1) * size)
+        numbers, words, into = x[start:stop], bits[start:stop], codes[start:stop]  # counted from 0, which leaves no sign of an index to look at
+        top = _largest(words)
         if top >= INFINITE:
             scales[each] = 255
-            for i in range(count):
-                codes[start + i] = 0
+            into[:] = 0
             continue
         code = _scale_code(int(top), threshold, emax)
         scales[each] = code
         inverse = inverses[code]
-        for i in range(count):
-            sizes[i] = abs(x[start + i]) * inverse
+        for i in range(numbers.size):
+            sizes[i] = abs(numbers[i]) * inverse
             moved[i] = sizes[i] + pushed
-        for i in range(count):
+        for i in range(words.size):
             of = size_bits[i]
             normal = np.int32(np.int32(of + below_half + np.int32(np.int32(of >> drop) & one)) >> drop) - rebias
             small = moved_bits[i] - pushed_bits
             found = small if of < lowest else normal
-            sign = np.int32(np.uint32(bits[start + i]) >> np.uint32(31))
-            codes[start + i] = np.uint8(np.int32(min(np.int32(found), top_code)) | np.int32(sign << np.int32(sign_shift)))
+            sign = np.int32(np.uint32(words[i]) >> np.uint32(31))
+            into[i] = np.uint8(np.int32(min(np.int32(found), top_code)) | np.int32(sign << np.int32(sign_shift)))
 
 
 @jit
@@ -95,48 +95,82 @@ def whole_blocks(
         row = each // per_row
         start = row * size + (each - row * per_row) * block
         stop = min(start + block, (row + 1) * size)
-        top = _largest(bits, start, stop)
+        numbers, into = x[start:stop], codes[start:stop]
+        top = _largest(bits[start:stop])
         if top >= INFINITE:
             scales[each] = 255
-            for i in range(start, stop):
-                codes[i] = 0
+            into[:] = 0
             continue
         code = _scale_code(int(top), threshold, 0)
         scales[each] = code
         inverse = inverses[code]
-        for i in range(start, stop):
-            codes[i] = np.int16(min(max((x[i] * inverse * steps + pushed) - pushed, least), highest))
+        for i in range(numbers.size):
+            into[i] = np.int16(min(max((numbers[i] * inverse * steps + pushed) - pushed, least), highest))
 
 
 @jit
-def nvidia_blocks(x: Any, bits: Any, codes: Any, scales: Any, size: int, block: int, tensor_scale: float, first: int, last: int) -> None:
-    """NVFP4: E2M1 codes and UE4M3 codes of blocks."""
+def nvidia_blocks(
+    x: Any, bits: Any, codes: Any, scales: Any, ties: Any, numbers_of: Any, size: int, block: int, tensor_scale: float, first: int, last: int
+) -> None:
+    """NVFP4: E2M1 codes and UE4M3 codes of blocks. numbers_of: those of UE4M3 codes."""
+    per_row = (size + block - 1) // block
+    edges = np.empty(7, dtype=np.float32)
+    edge_bits = edges.view(np.int32)
+    wide = np.empty(1, dtype=np.float64)
+    wide_bits = wide.view(np.int64)
+    finer = 2.0 ** (9 - np.arange(16))
+    for each in range(first, last):
+        row = each // per_row
+        start = row * size + (each - row * per_row) * block
+        stop = min(start + block, (row + 1) * size)
+        numbers, words, into = x[start:stop], bits[start:stop], codes[start:stop]
+        top = _largest(words)
+        if top >= INFINITE:
+            scales[each] = 127
+            into[:] = 0
+            continue
+        edge_bits[0] = top
+        amax = np.float64(edges[0])
+        wide[0] = min(amax / (6.0 * tensor_scale), 512.0)
+        # UE4M3 to nearest even: spacing 2^-9 below 2^-5, then an eighth of the number's power of two; at most 448, and not zero where a number is not.
+        binade = max((wide_bits[0] >> 52) - 1017, 0)
+        code = min(max(int(np.rint(wide[0] * finer[binade])) + 8 * binade, 1 if amax > 0 else 0), 126)
+        scales[each] = code
+        unit = numbers_of[code] * tensor_scale if code else 1.0  # a block of zeros
+        for place in range(7):
+            # A float32 number is above a tie where it is above the tie rounded down, and at or above it where it is above what comes before it rounded up.
+            tie = ties[place] * unit
+            edges[place] = np.float32(tie)
+            if place % 2 == 0:
+                edge_bits[place] -= 1 if np.float64(edges[place]) > tie else 0
+            else:
+                edge_bits[place] -= 0 if np.float64(edges[place]) < tie else 1
+        e0, e1, e2, e3, e4, e5, e6 = edges[0], edges[1], edges[2], edges[3], edges[4], edges[5], edges[6]
+        for i in range(numbers.size):
+            a = abs(numbers[i])
+            found = np.uint8(a > e0) + np.uint8(a > e1) + np.uint8(a > e2) + np.uint8(a > e3) + np.uint8(a > e4) + np.uint8(a > e5) + np.uint8(a > e6)
+            into[i] = np.uint8(found | (np.uint32(words[i]) >> np.uint32(31) << np.uint32(3)))
+
+
+@jit
+def largest_finite(bits: Any, first: int, last: int) -> Any:
+    """Bits of the largest finite size among numbers first to last - 1."""
+    top = np.int32(0)
+    part = bits[first:last]
+    for i in range(part.size):
+        size = np.int32(part[i] & SIZE_BITS)
+        top = max(top, size if size < INFINITE else np.int32(0))
+    return top
+
+
+@jit
+def block_values(codes: Any, table: Any, scales: Any, found: Any, size: int, block: int, first: int, last: int) -> None:
+    """Numbers of blocks: those of codes times those of scales, FP64 products rounded to float32."""
     per_row = (size + block - 1) // block
     for each in range(first, last):
         row = each // per_row
         start = row * size + (each - row * per_row) * block
         stop = min(start + block, (row + 1) * size)
-        top = _largest(bits, start, stop)
-        if top >= INFINITE:
-            scales[each] = 127
-            for i in range(start, stop):
-                codes[i] = 0
-            continue
-        amax = 0.0
-        for i in range(start, stop):
-            amax = max(amax, abs(np.float64(x[i])))
-        wanted = min(amax / (6.0 * tensor_scale), 512.0)
-        # UE4M3 to nearest even: spacing 2^-9 below 2^-5, then an eighth of the number's power of two; at most 448, and not zero where a number is not.
-        spacing, binade = 2.0**-9, 0
-        while binade < 15 and wanted >= spacing * 16:
-            spacing, binade = spacing * 2, binade + 1
-        q = np.int64(np.rint(wanted / spacing))
-        code = min(max(q + 8 * binade, 1 if amax > 0 else 0), 126)
-        scales[each] = code
-        field = max(code >> 3, 1)
-        unit = ((code & 7) + (8 if code >= 8 else 0)) * 2.0 ** (field - 10) * tensor_scale if code else 1.0  # a block of zeros
-        t0, t1, t2, t3, t4, t5, t6 = 0.25 * unit, 0.75 * unit, 1.25 * unit, 1.75 * unit, 2.5 * unit, 3.5 * unit, 5.0 * unit
-        for i in range(start, stop):
-            a = abs(np.float64(x[i]))
-            found = (a > t0) + (a >= t1) + (a > t2) + (a >= t3) + (a > t4) + (a >= t5) + (a > t6)
-            codes[i] = np.uint8(found | (8 if bits[i] < 0 else 0))
+        part, into, scale = codes[start:stop], found[start:stop], scales[each]
+        for i in range(part.size):
+            into[i] = np.float32(table[part[i]] * scale)

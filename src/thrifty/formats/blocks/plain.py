@@ -12,7 +12,7 @@ from thrifty.formats.blocks.layout import in_blocks, out_of_blocks
 from thrifty.formats.floats import float_spec
 from thrifty.formats.integers import round_whole
 from thrifty.formats.rounding.modes import Rounding
-from thrifty.formats.rounding.plain import encode_plain, round_plain
+from thrifty.formats.rounding.plain import decode_plain, encode_plain, round_plain
 
 _AT_ONCE: Final = 1 << 16
 """Numbers taken at a time, so that they stay in the cache."""
@@ -66,6 +66,10 @@ def power_blocks(rows_RN: Array, element: Element, rule: str, block: int, roundi
 
 TIES: Final = np.array([0.25, 0.75, 1.25, 1.75, 2.5, 3.5, 5.0])
 """Where E2M1's numbers 0, 0.5, 1, 1.5, 2, 3, 4, 6 part; a number on one goes to the even code."""
+
+
+UE4M3: Final = decode_plain(np.arange(128, dtype=np.uint64), float_spec("ue4m3"))
+"""Numbers of NVFP4's scales, by code."""
 
 
 def scaled_blocks(rows_RN: Array, tensor_scale: float, block: int) -> tuple[Array, Array]:

@@ -14,6 +14,7 @@ from thrifty.formats.blocks.layout import in_blocks, out_of_blocks
 from thrifty.formats.floats import float_spec
 from thrifty.formats.packing import pack, unpack
 from thrifty.formats.rounding.plain import decode_plain
+from thrifty.loops import has_numba
 
 Array = npt.NDArray[Any]
 
@@ -49,16 +50,16 @@ class Blocks:
         """What codes and scales stand for: float64 where that came, else float32, rounded once (exact but for NVFP4; infinite beyond float32)."""
         codes, back = _numpy(self.codes)
         scales, _ = _numpy(self.scales)
-        numbers_BN = in_blocks(self._rows(codes), self.block)
-        dtype = np.float64 if self.wide or self.format == "nvfp4" else np.float32
-        if self.element.spec is not None:
-            table = decode_plain(np.arange(1 << self.element.bits, dtype=np.uint64), self.element.spec).astype(dtype)
-            sizes = np.take(table, numbers_BN)
+        rows, units = self._rows(codes), self._scales(self._rows(scales)).reshape(-1)
+        if rows.dtype.itemsize == 1 and not self.wide and has_numba():
+            found = self._compiled(rows.view(np.uint8), units)
         else:
-            sizes = np.ldexp(numbers_BN.astype(dtype), -self.element.mantissa_bits)
-        with np.errstate(over="ignore", invalid="ignore"):
-            sizes *= self._scales(self._rows(scales)).reshape(-1, 1).astype(dtype)
-            found = out_of_blocks(sizes, *self._rows(codes).shape).astype(np.float64 if self.wide else np.float32, copy=False)
+            dtype = np.float64 if self.wide or self.format == "nvfp4" else np.float32  # a product with a power of two needs no more
+            numbers_BN = in_blocks(rows, self.block)
+            sizes: Any = np.take(self._table(), numbers_BN.view(np.uint8)).astype(dtype) if rows.dtype.itemsize == 1 else self._fractions(numbers_BN, dtype)
+            with np.errstate(over="ignore", invalid="ignore"):
+                sizes *= units[:, None].astype(dtype)
+                found = out_of_blocks(sizes, *rows.shape).astype(np.float64 if self.wide else np.float32, copy=False)
         return back(self._placed(found, codes))
 
     def pack(self) -> Any:
@@ -67,7 +68,8 @@ class Blocks:
         scales, _ = _numpy(self.scales)
         numbers_BN = in_blocks(self._rows(codes), self.block)
         short = -self.block % 8
-        side = pack(np.pad(numbers_BN, ((0, 0), (0, short))) if short else numbers_BN, self.element.bits).reshape(len(numbers_BN), (self.block + short) * self.element.bits // 8)
+        full = np.pad(numbers_BN, ((0, 0), (0, short))) if short else numbers_BN
+        side = pack(full, self.element.bits).reshape(len(full), full.shape[1] * self.element.bits // 8)
         return back(np.concatenate([self._rows(scales).reshape(-1, 1), side[:, : self.block_bytes - 1]], axis=1))
 
     def with_bytes(self, packed: Any) -> Blocks:
@@ -97,6 +99,23 @@ class Blocks:
     def block_bytes(self) -> int:
         """Bytes of a whole block: its scale's one, and its codes side by side."""
         return 1 + -(-self.block * self.element.bits // 8)
+
+    def _table(self) -> Array:
+        """Numbers of the element by code, or by the byte of a whole number."""
+        if self.element.spec is not None:
+            return decode_plain(np.arange(1 << self.element.bits, dtype=np.uint64), self.element.spec)
+        return self._fractions(np.arange(256).astype(np.uint8).view(np.int8), np.float64)
+
+    def _fractions(self, whole: Array, dtype: Any) -> Array:
+        return np.asarray(np.ldexp(whole.astype(dtype), -self.element.mantissa_bits))
+
+    def _compiled(self, rows: Array, units: Array) -> Array:
+        from thrifty.formats.blocks.kernels import block_values
+        from thrifty.loops import in_threads
+
+        flat, table, size, found = rows.reshape(-1), self._table(), rows.shape[1], np.empty(rows.size, dtype=np.float32)
+        in_threads(lambda first, last: block_values(flat, table, units, found, size, self.block, first, last), units.size, 2 * self.block)
+        return found.reshape(rows.shape)
 
     def _rows(self, array: Array) -> Array:
         moved = np.moveaxis(array, self.axis, -1)
