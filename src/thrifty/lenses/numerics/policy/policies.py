@@ -57,7 +57,10 @@ class Policy:
         return self.rule(site).rounding_in(working, seed)
 
     def accumulator(self, site: str, working: str = "") -> str:
-        """Spec of how a sum is kept; where nothing is said ``fma:fp32``, or ``fma:fp64`` for a working format that FP32 does not hold. An operator's sum inherits: ``aten.mm.acc`` from ``aten.acc``."""
+        """Spec of how a sum is kept. An operator's sum inherits: ``aten.mm.acc`` from ``aten.acc``.
+
+        Where nothing is said it is ``fma:fp32``, or ``fma:fp64`` for a working format that FP32 does not hold.
+        """
         names = [f"{name}.acc" for name in above(site.removesuffix(".acc"))] if is_operator_sum(site) else [site]
         usual = "fma:fp64" if working and not float_spec("fp32").holds(float_spec(working)) else "fma:fp32"
         return next((self.accumulators[name] for name in (*names, "*") if name in self.accumulators), usual)

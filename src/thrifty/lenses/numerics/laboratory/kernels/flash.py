@@ -8,8 +8,9 @@ import numpy as np
 
 from thrifty.formats.elementary import LOG2E
 from thrifty.formats.rounding.kernels import round_row
-from thrifty.lenses.numerics.laboratory.kernels.lanes import settle
+from thrifty.lenses.numerics.laboratory.kernels.lanes import STAYS, settle
 from thrifty.lenses.numerics.laboratory.kernels.micro import LANES
+from thrifty.lenses.numerics.laboratory.kernels.outputs import added, added_once, keep_rows, mixed, mixed_once, over_rows, values
 from thrifty.lenses.numerics.laboratory.kernels.tiles import (
     CHUNK,
     L_ADD,
@@ -17,8 +18,6 @@ from thrifty.lenses.numerics.laboratory.kernels.tiles import (
     L_STORE,
     O_ADD,
     O_DIV,
-    O_MUL,
-    PV_STORE,
     REPEATED,
     RESCALES,
     VISITS,
@@ -34,38 +33,9 @@ from thrifty.lenses.numerics.laboratory.kernels.tiles import (
 from thrifty.loops import jit
 
 BASELINE, FLASH1, FLASH2 = range(3)
-NUMBERS: Final = ("factor", "p_scale", "rescale_log2", "repeated_max", "degree", "divide_after", "narrow_store")
-"""Places of `numbers`; factor is 0 where scores are not scaled."""
-
-
-@jit
-def times_rows(x: Any, by: Any, channels: int) -> None:
-    for c in range(channels):
-        for r in range(LANES):
-            x[c * LANES + r] = x[c * LANES + r] * by[r]
-
-
-@jit
-def over_rows(x: Any, by: Any, channels: int) -> None:
-    """0 where the row's divisor is 0."""
-    for c in range(channels):
-        for r in range(LANES):
-            y = x[c * LANES + r] / by[r]
-            x[c * LANES + r] = y if by[r] != 0 else by[r] * 0
-
-
-@jit
-def add_to(x: Any, y: Any, n: int) -> None:
-    for i in range(n):
-        x[i] = x[i] + y[i]
-
-
-@jit
-def keep_rows(x: Any, kept: Any, visits: Any, channels: int) -> None:
-    """What rows that do not visit held before."""
-    for c in range(channels):
-        for r in range(LANES):
-            x[c * LANES + r] = x[c * LANES + r] if visits[r] else kept[c * LANES + r]
+NUMBERS: Final = ("factor", "p_scale", "rescale_log2", "repeated_max", "degree", "divide_after", "narrow_store", "again", "alike")
+"""Places of `numbers`. factor: 0 where scores are not scaled; narrow_store: s.store rounds in q's kind; again: P is rounded once more for PV; alike: the
+kind of rounding that all sites of the output share, -1 where they share none."""
 
 
 @jit
@@ -79,7 +49,7 @@ def attend_blocks(first_block: int, last_block: int, order: Any, q: Any, k: Any,
     seq, d, dv = q.shape[1], q.shape[2], v.shape[2]
     seq_kv, groups = k.shape[1], q.shape[0] // k.shape[0]
     factor, p_scale, rescale, beta_fix = numbers[0], numbers[1], numbers[2], numbers[3]
-    degree, after, narrow_store = int(numbers[4]), numbers[5] != 0.0, numbers[6] != 0.0
+    degree, after, narrow_store, again, alike = int(numbers[4]), numbers[5] != 0.0, numbers[6] != 0.0, numbers[7] != 0.0, int(numbers[8])
     blocks = -(-seq // LANES)
     widest = 1
     for t in range(tiles.shape[0]):
@@ -88,8 +58,9 @@ def attend_blocks(first_block: int, last_block: int, order: Any, q: Any, k: Any,
     s, seen = np.empty(widest * LANES, q.dtype), np.empty(widest * LANES, np.uint8)
     chunk, visits, tally = np.empty(CHUNK * LANES), np.empty(LANES, np.uint8), np.zeros((6, LANES))
     top, total, here, grown, base = np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)
-    alpha, beta, added, held, same, row = np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)
-    a, b, summed = np.empty(LANES, q.dtype), np.empty(LANES, q.dtype), np.empty(LANES, q.dtype)
+    alpha, beta, fresh, held, row = np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)
+    a, b, e, summed, same = (np.empty(LANES, q.dtype), np.empty(LANES, q.dtype), np.empty(LANES, q.dtype), np.empty(LANES, q.dtype),
+                             np.empty(LANES, q.dtype))  # fmt: skip
     q_rows, no_rows = np.ones(LANES), np.ones(0)
     for place in range(first_block, last_block):
         g, r0 = order[place] // blocks, (order[place] % blocks) * LANES
@@ -113,7 +84,9 @@ def attend_blocks(first_block: int, last_block: int, order: Any, q: Any, k: Any,
             rows_times(k, (kv * seq_kv + first) * d, d, 1, w, d, turned, s)
             scores(s, chunk, here, w, first, r0 + seq_kv - seq, factor, scaled, q_rows, k_scale[kv, first:last] if scaled else no_rows, slope, partial, seen,
                    narrow_store, sites, kinds, floats, words)  # fmt: skip
-            count_scores(s, here, same, tally, w, partial, seen)
+            for r in range(LANES):
+                a[r] = here[r]
+            count_scores(s, a, same, tally, w, partial, seen)
             for r in range(LANES):
                 tally[VISITS, r] += visits[r]
                 tally[REPEATED, r] += same[r] > 1.0
@@ -125,17 +98,17 @@ def attend_blocks(first_block: int, last_block: int, order: Any, q: Any, k: Any,
                 tally[RESCALES, r] += visits[r] and grown[r] != top[r] and top[r] != -np.inf
                 against = here[r] if algorithm == FLASH1 else grown[r]
                 base[r] = against if against != -np.inf else 0.0
-            weights(s, chunk, base, summed, tally, w, degree, p_scale, algorithm != BASELINE or after, partial, seen, sites)
+            weights(s, chunk, base, summed, tally, w, degree, p_scale, algorithm != BASELINE or after, again, partial, seen, sites)
             for r in range(LANES):
-                added[r] = summed[r]
-            round_row(added, LANES, sites[L_STORE])
+                fresh[r] = summed[r]
+            round_row(fresh, LANES, sites[L_STORE])
             if algorithm == BASELINE and not after:
-                divided(s, chunk, added, tally, w, p_scale, partial, seen, sites)
+                divided(s, chunk, fresh, tally, w, p_scale, again, partial, seen, sites)
             rows_times(v, (kv * seq_kv + first) * dv, 1, dv, dv, w, s, pv)
             if scaled or p_scale != 1.0:
                 scaled_values(pv, row, dv, v_scale[kv, first] if scaled else 1.0, p_scale, sites)
-            else:
-                settle(pv, dv * LANES, PV_STORE, sites, kinds, floats, words)
+            elif alike < 0 or algorithm != FLASH1:  # else rounded in mixed_once
+                values(pv, dv * LANES, sites, kinds, floats, words)
             if partial:
                 for i in range(dv * LANES):
                     old[i] = o[i]
@@ -143,28 +116,24 @@ def attend_blocks(first_block: int, last_block: int, order: Any, q: Any, k: Any,
                 for i in range(dv * LANES):
                     o[i] = pv[i]
                 for r in range(LANES):
-                    held[r] = added[r]
+                    held[r] = fresh[r]
             elif algorithm == FLASH1:
                 factor_row(top, grown, alpha, sites)
                 factor_row(here, grown, beta, sites)
                 for r in range(LANES):
-                    held[r], added[r] = alpha[r] * total[r], beta[r] * added[r]
+                    held[r], fresh[r] = alpha[r] * total[r], beta[r] * fresh[r]
                 round_row(held, LANES, sites[L_MUL])
-                round_row(added, LANES, sites[L_MUL])
+                round_row(fresh, LANES, sites[L_MUL])
                 for r in range(LANES):
                     a[r], b[r] = held[r], beta[r]
-                    held[r] = held[r] + added[r]
+                    held[r] = held[r] + fresh[r]
                 round_row(held, LANES, sites[L_ADD])
-                times_rows(o, a, dv)
-                settle(o, dv * LANES, O_MUL, sites, kinds, floats, words)
-                times_rows(pv, b, dv)
-                settle(pv, dv * LANES, O_MUL, sites, kinds, floats, words)
-                add_to(o, pv, dv * LANES)
-                settle(o, dv * LANES, O_ADD, sites, kinds, floats, words)
                 for r in range(LANES):
-                    b[r] = held[r]
-                over_rows(o, b, dv)
-                settle(o, dv * LANES, O_DIV, sites, kinds, floats, words)
+                    e[r] = held[r]
+                if alike >= 0 and not scaled and p_scale == 1.0:
+                    mixed_once(o, pv, a, b, e, dv, alike, floats[O_ADD], words[O_ADD])
+                else:
+                    mixed(o, pv, a, b, e, dv, sites, kinds, floats, words)
             else:
                 factor_row(top, grown, alpha, sites)
                 for r in range(LANES):
@@ -173,12 +142,12 @@ def attend_blocks(first_block: int, last_block: int, order: Any, q: Any, k: Any,
                 round_row(held, LANES, sites[L_MUL])
                 for r in range(LANES):
                     stays = rescale != 0.0 and top[r] != -np.inf and (here[r] - top[r]) * LOG2E <= rescale
-                    held[r] = (total[r] if stays else held[r]) + added[r]
+                    held[r] = (total[r] if stays else held[r]) + fresh[r]
                 round_row(held, LANES, sites[L_ADD])
-                times_rows(o, a, dv)
-                settle(o, dv * LANES, O_MUL, sites, kinds, floats, words)
-                add_to(o, pv, dv * LANES)
-                settle(o, dv * LANES, O_ADD, sites, kinds, floats, words)
+                if alike == STAYS:
+                    added_once(o, pv, a, dv)
+                else:
+                    added(o, pv, a, dv, sites, kinds, floats, words)
             if partial:
                 keep_rows(o, old, visits, dv)
             for r in range(LANES):

@@ -6,13 +6,14 @@ exponents), or by adding and taking off a power of two (all else that is narrowe
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import numba
 import numpy as np
 from numba.extending import overload
 
 from thrifty.formats.elementary import LOG2E
+from thrifty.formats.elementary_kernels import exp
 from thrifty.formats.rounding.kernels import round_row
 from thrifty.formats.words import float_of, inlined, narrowed, shifted, word_of
 from thrifty.lenses.numerics.laboratory.polynomials import CUBIC
@@ -21,7 +22,7 @@ from thrifty.loops import jit
 STAYS, ALIGNED, NEAREST = range(3)
 """Kinds of rounding in FP32."""
 C0, C1, C2, C3 = CUBIC
-_QUIET: Final = np.uint32(1 << 22)
+_QUIET, _INFINITE = np.uint32(1 << 22), np.uint32(0xFF << 23)
 
 
 @inlined
@@ -44,34 +45,54 @@ def cubic(x: Any) -> Any:
 
 
 @jit
+def exp_row(x: Any, n: int) -> None:
+    """x[:n] ← e^x[:n]."""
+    for i in range(n):
+        x[i] = exp(x[i])
+
+
+@jit
 def cubic_row(x: Any, n: int) -> None:
     """x[:n] ← e^x[:n]."""
     for i in range(n):
         x[i] = cubic(x[i])
 
 
+@inlined
+def aligned(x: Any, drop: Any, clip: Any) -> Any:
+    """FP32 to nearest in a format with its exponents: on the word. clip: the word that sizes are clipped at."""
+    word = word_of(x)
+    mask = (np.uint32(1) << drop) - np.uint32(1)
+    size = narrowed(word & np.uint32(0x7FFFFFFF), word)
+    kept = narrowed((size + (mask >> np.uint32(1)) + (shifted(size, drop) & np.uint32(1))) & ~mask, word)
+    kept = kept if kept < clip else clip
+    kept = narrowed(size | _QUIET, word) if size > _INFINITE else kept
+    return float_of(narrowed(kept | (word & np.uint32(0x80000000)), word))
+
+
+@inlined
+def nearest(x: Any, normal: Any, step: Any, clip: Any, largest: Any, lost: Any) -> Any:
+    """FP32 to nearest in a narrower format, by an addition."""
+    word = word_of(x)
+    size = np.abs(x)
+    held = size if size < clip else clip
+    power = float_of(narrowed(word_of(held if held > normal else normal) & _INFINITE, word)) * step
+    held = (held + power) - power
+    held = lost if held > largest else held
+    held = float_of(narrowed(word_of(held) | (word & np.uint32(0x80000000)), word))
+    return x if size != size else held
+
+
 @jit
 def _settle32(x: Any, n: int, kind: int, f: Any, w: Any) -> None:
     if kind == ALIGNED:
         drop, clip = w[0], w[1]
-        mask = (np.uint32(1) << drop) - np.uint32(1)
         for i in range(n):
-            word = word_of(x[i])
-            size = narrowed(word & np.uint32(0x7FFFFFFF), word)
-            kept = narrowed((size + (mask >> np.uint32(1)) + (shifted(size, drop) & np.uint32(1))) & ~mask, word)
-            kept = kept if kept < clip else clip
-            kept = narrowed(size | _QUIET, word) if size > np.uint32(0x7F800000) else kept
-            x[i] = float_of(narrowed(kept | (word & np.uint32(0x80000000)), word))
+            x[i] = aligned(x[i], drop, clip)
     elif kind == NEAREST:
-        normal, step, clip_, largest, lost = f[0], f[1], f[2], f[3], f[4]
+        f0, f1, f2, f3, f4 = f[0], f[1], f[2], f[3], f[4]
         for i in range(n):
-            size = np.abs(x[i])
-            held = size if size < clip_ else clip_
-            power = float_of(narrowed(word_of(held if held > normal else normal) & np.uint32(0x7F800000), np.uint32(0))) * step
-            held = (held + power) - power
-            held = lost if held > largest else held
-            held = float_of(narrowed(word_of(held) | (word_of(x[i]) & np.uint32(0x80000000)), np.uint32(0)))
-            x[i] = x[i] if size != size else held
+            x[i] = nearest(x[i], f0, f1, f2, f3, f4)
 
 
 def settle(x: Any, n: int, site: int, sites: Any, kinds: Any, floats: Any, words: Any) -> None:

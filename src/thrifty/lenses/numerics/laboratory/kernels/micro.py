@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import llvmlite.binding as binding
+import llvmlite.binding as binding  # type: ignore[import-untyped]
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils

@@ -103,8 +103,11 @@ def parts(problem: Problem, kind: Any, tally: Any) -> list[tuple[Floats, Floats,
     scales = [none if x is None else np.ascontiguousarray(x.reshape(-1, x.shape[2])) for x in (problem.q_scale, problem.k_scale, problem.v_scale)]
     sight = problem.sight
     before, after = (-1 if side is None else side for side in sight.window)
+    by_site = dict(zip(SITES, roundings, strict=True))
+    again = options.p_scale != 1.0 or by_site["p.store"] != by_site["p.div" if policy.algorithm == "baseline" and not options.divide_after else "p.exp"]
     numbers = np.array([problem.factor or 0.0, options.p_scale, options.rescale_log2, options.repeated_max, options.exp2_degree,
-                        policy.algorithm == "baseline" and options.divide_after, kind is np.float32 and kinds[0] >= 0])  # fmt: skip
+                        policy.algorithm == "baseline" and options.divide_after, kind is np.float32 and kinds[0] >= 0, again,
+                        _alike([by_site[site] for site in ("pv.store", "o.mul", "o.add", "o.div")], kinds[SITES.index("o.add")])])  # fmt: skip
     mask = np.zeros((0, 0, 0), dtype=np.uint8) if sight.mask is None else sight.mask.reshape(-1, *sight.mask.shape[2:]).view(np.uint8)
     slopes = np.zeros(0) if sight.slopes is None else sight.slopes
     blocks = len(q) * -(-seq // LANES)
@@ -121,7 +124,7 @@ def parts(problem: Problem, kind: Any, tally: Any) -> list[tuple[Floats, Floats,
         def part(first: int, last: int, tiles: Any = tiles, out: Any = out, tops: Any = tops, totals: Any = totals, counted: Any = counted) -> None:
             counts = np.zeros(6, dtype=np.int64)
             attend_blocks(
-                first, last, order, q, k, v, tiles, algorithm, numbers, *scales, slopes, mask,
+                first, last, order, q, k, v, tiles, algorithm, numbers, scales[0], scales[1], scales[2], slopes, mask,
                 np.array([seq, k.shape[1], sight.causal, before, after], dtype=np.int64), sites, kinds, floats, words, out, tops, totals, counts,
             )  # fmt: skip
             counted.append(counts)
@@ -133,6 +136,14 @@ def parts(problem: Problem, kind: Any, tally: Any) -> list[tuple[Floats, Floats,
                 setattr(tally, name, getattr(tally, name) + int(count))
         made.append((out.reshape(batch, heads, seq, -1), tops.reshape(batch, heads, seq), totals.reshape(batch, heads, seq)))
     return made
+
+
+def _alike(output: list[Rounding], kind: int) -> int:
+    """The kind of rounding that all sites of the output share, -1 where they share none."""
+    if len(set(output)) > 1:
+        return -1
+    free = output[0].spec.name == "fp64" and _plain(output[0])
+    return 0 if free else int(kind)
 
 
 def _nearest(to: Rounding) -> tuple[float, ...]:

@@ -6,9 +6,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from thrifty.formats.elementary_kernels import exp_row
 from thrifty.formats.rounding.kernels import round_row
-from thrifty.lenses.numerics.laboratory.kernels.lanes import cubic_row, settle
+from thrifty.lenses.numerics.laboratory.kernels.lanes import cubic_row, exp_row, settle
 from thrifty.lenses.numerics.laboratory.kernels.micro import LANES, WIDE, narrow, wide
 from thrifty.loops import jit
 
@@ -75,21 +74,22 @@ def scores(s: Any, chunk: Any, here: Any, w: int, first: int, low: int, factor: 
 
     factor: 0 where there is none; q_rows, k_rows: scales taken out of queries (LANES) and keys, or empty; slope: ALiBi's, or below 0
     """
+    lanes = here.size  # not a constant: loops of a constant length are unrolled, and then not made of vector instructions
     if narrow_store:
-        settle(s, w * LANES, S_STORE, sites, kinds, floats, words)
+        settle(s, w * lanes, S_STORE, sites, kinds, floats, words)
     here[:] = -np.inf
     for start in range(0, w, CHUNK):
         count = min(CHUNK, w - start)
-        n, at = count * LANES, start * LANES
+        n, at = count * lanes, start * lanes
         for i in range(n):
             chunk[i] = s[at + i]
         if not narrow_store:
             round_row(chunk, n, sites[S_STORE])
         if scaled:
             for j in range(count):
-                key = k_rows[start + j]
-                for r in range(LANES):
-                    chunk[j * LANES + r] = chunk[j * LANES + r] * ((factor * q_rows[r]) * key)
+                key, row = k_rows[start + j], j * lanes
+                for r in range(lanes):
+                    chunk[row + r] = chunk[row + r] * ((factor * q_rows[r]) * key)
             round_row(chunk, n, sites[S_SCALE])
         elif factor != 0.0:
             for i in range(n):
@@ -97,56 +97,70 @@ def scores(s: Any, chunk: Any, here: Any, w: int, first: int, low: int, factor: 
             round_row(chunk, n, sites[S_SCALE])
         if slope >= 0.0:
             for j in range(count):
-                for r in range(LANES):
-                    chunk[j * LANES + r] = chunk[j * LANES + r] + (-slope) * np.abs(float(first + start + j - (low + r)))
+                place, row = float(first + start + j - low), j * lanes
+                for r in range(lanes):
+                    chunk[row + r] = chunk[row + r] + (-slope) * np.abs(place - r)
             round_row(chunk, n, sites[S_BIAS])
         if partial:
             for i in range(n):
                 chunk[i] = chunk[i] if seen[at + i] else -np.inf
         for j in range(count):
-            for r in range(LANES):
-                x = chunk[j * LANES + r]
+            row = j * lanes
+            for r in range(lanes):
+                x = chunk[row + r]
                 here[r] = x if (x > here[r]) | (x != x) else here[r]
         for i in range(n):
             s[at + i] = chunk[i]
 
 
 @jit
-def count_scores(s: Any, here: Any, same: Any, tally: Any, w: int, partial: bool, seen: Any) -> None:
-    """same: how often the maximum occurs; tally: scores seen, and infinite ones, by query."""
-    same[:] = 0.0
+def count_scores(s: Any, top: Any, same: Any, tally: Any, w: int, partial: bool, seen: Any) -> None:
+    """same: how often the maximum `top` occurs, of s's kind both; tally: scores seen, and infinite ones, by query."""
+    lanes = top.size
+    same[:] = 0
+    one, none = top.dtype.type(1), top.dtype.type(0)
+    endless = 0
+    for i in range(w * lanes):
+        endless += np.abs(s[i]) == np.inf
     if not partial:
         for j in range(w):
-            for r in range(LANES):
-                x = np.float64(s[j * LANES + r])
-                same[r] += 1.0 if x == here[r] else 0.0
-                tally[OVERFLOWS, r] += 1.0 if np.abs(x) == np.inf else 0.0
-        for r in range(LANES):
+            row = j * lanes
+            for r in range(lanes):
+                same[r] += one if s[row + r] == top[r] else none
+        for r in range(lanes):
             tally[SEEN, r] += w
+        if endless:
+            for i in range(w * lanes):
+                tally[OVERFLOWS, i % lanes] += np.abs(s[i]) == np.inf
         return
-    for j in range(w):
-        for r in range(LANES):
-            x, good = np.float64(s[j * LANES + r]), seen[j * LANES + r] != 0
-            same[r] += 1.0 if (x == here[r]) & good else 0.0
-            tally[OVERFLOWS, r] += 1.0 if (np.abs(x) == np.inf) & good else 0.0
-            tally[SEEN, r] += 1.0 if good else 0.0
+    for i in range(w * lanes):
+        good = seen[i] != 0
+        same[i % lanes] += one if (s[i] == top[i % lanes]) & good else none
+        tally[OVERFLOWS, i % lanes] += (np.abs(s[i]) == np.inf) & good
+        tally[SEEN, i % lanes] += good
 
 
 @jit
-def weights(s: Any, chunk: Any, base: Any, total: Any, tally: Any, w: int, degree: int, p_scale: float, stores: bool, partial: bool, seen: Any, sites: Any) -> None:
-    """Scores s become P, and total their sum in s's own kind. stores: P is made ready for PV here (not where it is still to be divided)."""
-    total[:] = 0.0
+def weights(s: Any, chunk: Any, base: Any, total: Any, tally: Any, w: int, degree: int, p_scale: float, stores: bool, again: bool, partial: bool, seen: Any,
+            sites: Any) -> None:  # fmt: skip
+    """Scores s become P, and total their sum in s's own kind.
+
+    stores: P is made ready for PV here (not where it is still to be divided); again: that rounds once more
+    """
+    lanes = base.size
+    total[:] = 0
     for start in range(0, w, CHUNK):
         count = min(CHUNK, w - start)
-        n, at = count * LANES, start * LANES
+        n, at = count * lanes, start * lanes
         for j in range(count):
-            for r in range(LANES):
-                chunk[j * LANES + r] = np.float64(s[at + j * LANES + r]) - base[r]
+            row, here = j * lanes, at + j * lanes
+            for r in range(lanes):
+                chunk[row + r] = np.float64(s[here + r]) - base[r]
         round_row(chunk, n, sites[S_SUB])
         if degree == 3:
             cubic_row(chunk, n)
         else:
-            exp_row(chunk, chunk, n)
+            exp_row(chunk, n)
         round_row(chunk, n, sites[P_EXP])
         if partial:
             for i in range(n):
@@ -154,68 +168,77 @@ def weights(s: Any, chunk: Any, base: Any, total: Any, tally: Any, w: int, degre
         for i in range(n):
             s[at + i] = chunk[i]
         for j in range(count):
-            for r in range(LANES):
-                total[r] += s[at + j * LANES + r]
+            here = at + j * lanes
+            for r in range(lanes):
+                total[r] += s[here + r]
         if stores:
-            store(s, chunk, tally, start, count, p_scale, partial, seen, sites)
+            store(s, chunk, tally, start, count, p_scale, again, partial, seen, sites)
 
 
 @jit
-def divided(s: Any, chunk: Any, total: Any, tally: Any, w: int, p_scale: float, partial: bool, seen: Any, sites: Any) -> None:
+def divided(s: Any, chunk: Any, total: Any, tally: Any, w: int, p_scale: float, again: bool, partial: bool, seen: Any, sites: Any) -> None:
     """P over its row's sum, 0 where that is 0, made ready for PV (baseline)."""
+    lanes = total.size
     for start in range(0, w, CHUNK):
         count = min(CHUNK, w - start)
-        n, at = count * LANES, start * LANES
+        n, at = count * lanes, start * lanes
         for j in range(count):
-            for r in range(LANES):
-                x = np.float64(s[at + j * LANES + r]) / total[r]
-                chunk[j * LANES + r] = x if total[r] != 0.0 else 0.0
+            row, here = j * lanes, at + j * lanes
+            for r in range(lanes):
+                x = np.float64(s[here + r]) / total[r]
+                chunk[row + r] = x if total[r] != 0.0 else 0.0
         round_row(chunk, n, sites[P_DIV])
+        if partial:
+            for i in range(n):
+                chunk[i] = chunk[i] if seen[at + i] else 0.0
         for i in range(n):
-            s[at + i] = chunk[i] if not partial or seen[at + i] else 0.0
-        store(s, chunk, tally, start, count, p_scale, partial, seen, sites)
+            s[at + i] = chunk[i]
+        store(s, chunk, tally, start, count, p_scale, again, partial, seen, sites)
 
 
 @jit
-def store(s: Any, chunk: Any, tally: Any, start: int, count: int, p_scale: float, partial: bool, seen: Any, sites: Any) -> None:
-    """P as it goes into PV, and how many became 0."""
-    n, at = count * LANES, start * LANES
+def store(s: Any, chunk: Any, tally: Any, start: int, count: int, p_scale: float, again: bool, partial: bool, seen: Any, sites: Any) -> None:
+    """P, in `chunk` and s, as it goes into PV, and how many became 0."""
+    lanes = tally.shape[1]
+    n, at = count * lanes, start * lanes
+    if again:
+        for i in range(n):
+            chunk[i] = chunk[i] * p_scale
+        round_row(chunk, n, sites[P_STORE])
+        if partial:
+            for i in range(n):
+                chunk[i] = chunk[i] if seen[at + i] else 0.0
+        for i in range(n):
+            s[at + i] = chunk[i]
+    zeros = 0
     for i in range(n):
-        chunk[i] = np.float64(s[at + i]) * p_scale
-    round_row(chunk, n, sites[P_STORE])
-    if partial:
-        for j in range(count):
-            for r in range(LANES):
-                i = j * LANES + r
-                good = seen[at + i] != 0
-                tally[UNDERFLOWS, r] += 1.0 if (chunk[i] == 0.0) & good else 0.0
-                chunk[i] = chunk[i] if good else 0.0
-    else:
-        for j in range(count):
-            for r in range(LANES):
-                tally[UNDERFLOWS, r] += 1.0 if chunk[j * LANES + r] == 0.0 else 0.0
-    for i in range(n):
-        s[at + i] = chunk[i]
+        zeros += chunk[i] == 0.0
+    if zeros:
+        for i in range(n):
+            tally[UNDERFLOWS, i % lanes] += (chunk[i] == 0.0) & (not partial or seen[at + i] != 0)
 
 
 @jit
 def scaled_values(pv: Any, row: Any, channels: int, scale: float, p_scale: float, sites: Any) -> None:
     """PV with its scales taken out, rounded."""
+    lanes = row.size
     for c in range(channels):
-        for r in range(LANES):
-            row[r] = np.float64(pv[c * LANES + r]) * scale / p_scale
-        round_row(row, LANES, sites[PV_STORE])
-        for r in range(LANES):
-            pv[c * LANES + r] = row[r]
+        at = c * lanes
+        for r in range(lanes):
+            row[r] = np.float64(pv[at + r]) * scale / p_scale
+        round_row(row, lanes, sites[PV_STORE])
+        for r in range(lanes):
+            pv[at + r] = row[r]
 
 
 @jit
 def factor_row(old: Any, new: Any, out: Any, sites: Any) -> None:
     """out = e^(old - new), 0 where there is nothing old."""
-    for r in range(LANES):
+    lanes = out.size
+    for r in range(lanes):
         out[r] = old[r] - new[r] if old[r] != -np.inf else 0.0
-    round_row(out, LANES, sites[A_SUB])
-    exp_row(out, out, LANES)
-    round_row(out, LANES, sites[A_EXP])
-    for r in range(LANES):
+    round_row(out, lanes, sites[A_SUB])
+    exp_row(out, lanes)
+    round_row(out, lanes, sites[A_EXP])
+    for r in range(lanes):
         out[r] = out[r] if old[r] != -np.inf else 0.0
