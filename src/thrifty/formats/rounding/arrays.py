@@ -80,7 +80,8 @@ def _other(values: npt.NDArray[Any], name: str) -> tuple[FloatSpec | None, npt.N
     raise BadValue(f"{name} has dtype {values.dtype}, which is no real number of at most 64 bits. Give floats or whole numbers.")
 
 
-def _take_torch(x: Any, name: str) -> Given:
+def take_tensor(x: Any, name: str = "x") -> tuple[FloatSpec | None, Any]:
+    """(format of what came, as in `Given`; x as FP32 or FP64 on its device, contiguous and without gradient). Raises BadValue as `take` does."""
     import torch
 
     if not isinstance(x, torch.Tensor):
@@ -89,22 +90,28 @@ def _take_torch(x: Any, name: str) -> Given:
         raise BadValue(f"{name} has dtype {x.dtype} and layout {x.layout}; dense real numbers are needed.")
     if x.is_meta:
         raise BadValue(f"{name} is a tensor on the meta device, which holds no numbers. Give one with data.")
-    kept, device, held = None, x.device, x.detach()
+    kept, held = None, x.detach()
     if held.dtype not in (torch.float32, torch.float64):
         if held.dtype.is_floating_point:
             from thrifty.formats.registry import format_of_torch
 
             kept, held = float_spec(format_of_torch(held.dtype).name), held.to(torch.float32)
         else:
-            if held.dtype in (torch.int64, torch.uint64) and held.numel() and held.double().abs().max() > 2.0**53:
-                raise BadValue(f"{name} holds whole numbers above 2^53, which FP64 does not hold exactly. Give floats.")
             held = held.to(torch.float64)
-    values = held.cpu().resolve_neg().contiguous().numpy()
+            if x.element_size() == 8 and held.numel() and held.abs().max() > 2.0**53:
+                raise BadValue(f"{name} holds whole numbers above 2^53, which FP64 does not hold exactly. Give floats.")
+    return kept, held.resolve_neg().contiguous()
+
+
+def _take_torch(x: Any, name: str) -> Given:
+    kept, held = take_tensor(x, name)
 
     def back(result: npt.NDArray[Any]) -> Any:
-        return torch.from_numpy(np.ascontiguousarray(result).reshape(result.shape)).to(device)
+        import torch
 
-    return Given(values, kept, back)
+        return torch.from_numpy(np.ascontiguousarray(result).reshape(result.shape)).to(x.device)
+
+    return Given(held.cpu().numpy(), kept, back)
 
 
 def place(out: Any, x: Any, given: Given, dtype: npt.DTypeLike) -> tuple[npt.NDArray[Any], Callable[[], Any]]:
@@ -116,14 +123,7 @@ def place(out: Any, x: Any, given: Given, dtype: npt.DTypeLike) -> tuple[npt.NDA
     if out is None:
         fresh = np.empty(shape, dtype)
         return fresh, lambda: given.back(fresh)
-    if is_tensor(out) != is_tensor(x):
-        raise BadValue(f"out is a {type(out).__name__} and x a {type(x).__name__}: both must be arrays or both tensors.")
-    if is_tensor(out) and out.device != x.device:
-        raise BadValue(f"out is on {out.device} and x on {x.device}. Give both on one device.")
-    if not is_tensor(out) and not isinstance(out, np.ndarray):
-        raise BadValue(f"out is a {type(out).__name__}. Give an array.")
-    if tuple(out.shape) != shape or str(out.dtype).removeprefix("torch.") != dtype.name:
-        raise BadValue(f"out has shape {tuple(out.shape)} and dtype {out.dtype}; the result has {shape} and {dtype.name}.")
+    check_out(out, x, shape, dtype.name)
     held = out.detach() if is_tensor(out) else out
     if is_tensor(out) and out.device.type != "cpu":
         fresh = np.empty(shape, dtype)
@@ -141,3 +141,15 @@ def place(out: Any, x: Any, given: Given, dtype: npt.DTypeLike) -> tuple[npt.NDA
 def _copied(out: Any, view: Any, fresh: Any) -> Any:
     view[...] = fresh
     return out
+
+
+def check_out(out: Any, x: Any, shape: tuple[int, ...], dtype: str) -> None:
+    """Raises BadValue where `out` cannot take a result of x."""
+    if is_tensor(out) != is_tensor(x):
+        raise BadValue(f"out is a {type(out).__name__} and x a {type(x).__name__}: both must be arrays or both tensors.")
+    if is_tensor(out) and out.device != x.device:
+        raise BadValue(f"out is on {out.device} and x on {x.device}. Give both on one device.")
+    if not is_tensor(out) and not isinstance(out, np.ndarray):
+        raise BadValue(f"out is a {type(out).__name__}. Give an array.")
+    if tuple(out.shape) != shape or str(out.dtype).removeprefix("torch.") != dtype:
+        raise BadValue(f"out has shape {tuple(out.shape)} and dtype {out.dtype}; the result has {shape} and {dtype}.")

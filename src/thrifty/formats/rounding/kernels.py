@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thrifty.formats.floats import float_spec
-from thrifty.formats.rounding.modes import ROUNDINGS, Rounding
+from thrifty.formats.rounding.modes import ROUNDINGS, Rounding, overflows
 from thrifty.formats.words import float_of, inlined, word_of
 from thrifty.loops import jit
 
@@ -53,17 +53,6 @@ def parameters(to: Rounding) -> npt.NDArray[np.int64]:
         spec.smallest_normal if to.flush else 0.0,
     )  # fmt: skip
     return words
-
-
-def overflows(to: Rounding) -> tuple[float, float, float, float]:
-    """Sizes that stand for numbers too large: positive, negative, either where a mode draws and its draw says up; and for infinite ones."""
-    largest, lost = to.spec.largest, np.inf if to.overflow == "inf" else np.nan
-    if to.overflow == "saturate":
-        return largest, largest, largest, largest
-    infinite = np.inf if to.spec.infinities else np.nan
-    # The largest number is the odd neighbour where its fraction is all ones.
-    inward = to.mode == "rz" or (to.mode == "odd" and bool(to.spec.largest_code & 1))
-    return largest if inward or to.mode == "rd" else lost, largest if inward or to.mode == "ru" else lost, lost, infinite
 
 
 @inlined

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -49,3 +50,23 @@ class Rounding:
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 1 << 64:
             raise BadValue(f"seed={seed!r} must be a whole number from 0 to 2^64 - 1.")
         return cls(spec=spec, mode=rounding, overflow=overflow, flush=flush, seed=seed)
+
+
+def overflows(to: Rounding) -> tuple[float, float, float, float]:
+    """Sizes that stand for numbers too large: positive ones, negative ones, those of a mode that draws where its draw says up; and for infinite ones."""
+    largest, lost = to.spec.largest, math.inf if to.overflow == "inf" else math.nan
+    if to.overflow == "saturate":
+        return largest, largest, largest, largest
+    infinite = math.inf if to.spec.infinities else math.nan
+    # The largest number is the odd neighbour where its fraction is all ones.
+    inward = to.mode == "rz" or (to.mode == "odd" and bool(to.spec.largest_code & 1))
+    return largest if inward or to.mode == "rd" else lost, largest if inward or to.mode == "ru" else lost, lost, infinite
+
+
+def overflow_codes(to: Rounding) -> tuple[int, int, int, int]:
+    """The same as codes, without sign and padding."""
+    spec = to.spec
+    over, under, lost, infinite = (
+        spec.largest_code if size == spec.largest else spec.largest_code + 1 if math.isinf(size) else spec.nan_code or 0 for size in overflows(to)
+    )
+    return over, under, lost, infinite

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from thrifty.formats.floats import FloatSpec
 from thrifty.formats.rounding.array_kernels import aligned_codes, aligned_floats, nearest_codes, nearest_floats, split_codes
-from thrifty.formats.rounding.kernels import KEEPS, KIND, QUIET, overflows, parameters, round_row
-from thrifty.formats.rounding.modes import Rounding
+from thrifty.formats.rounding.kernels import KEEPS, KIND, QUIET, parameters, round_row
+from thrifty.formats.rounding.modes import Rounding, overflow_codes, overflows
 from thrifty.loops import in_threads
 
 _WORD: Final = {np.dtype(np.float32): np.uint32, np.dtype(np.float64): np.uint64}
@@ -145,10 +145,7 @@ def _aligned_codes(to: Rounding) -> Any:
 def _split_codes(to: Rounding) -> Any:
     """(largest, lost, over, under, infinite, no number or 0 where there is none, least normal or 0, place of the sign, padding) as codes."""
     spec = to.spec
-    nan = spec.nan_code or 0
-    infinite = spec.largest_code + 1
-    sizes = [spec.largest_code if size == spec.largest else infinite if np.isinf(size) else nan for size in overflows(to)]
-    over, under, lost, at_infinity = sizes
+    over, under, lost, infinite = overflow_codes(to)
     place = spec.exponent_bits + spec.mantissa_bits
     least = 1 << spec.mantissa_bits if to.flush and spec.subnormals else 0
-    return tuple(map(np.uint64, (spec.largest_code, lost, over, under, at_infinity, nan, least, place, spec.pad_bits)))
+    return tuple(map(np.uint64, (spec.largest_code, lost, over, under, infinite, spec.nan_code or 0, least, place, spec.pad_bits)))
