@@ -167,8 +167,9 @@ def test_property_compiled_loops_give_the_bits_of_the_definition(spec: FloatSpec
 
 @settings(max_examples=150)
 @given(
-    exponent=st.sampled_from((2, 3, 4, 5, 6, 7, 9)), mantissa=st.integers(0, 12), finite=st.booleans(), mode=st.sampled_from(MODES), lost=st.booleans(), flush=st.booleans(),
-    numbers=st.lists(st.floats() | st.floats(width=16) | st.floats(-20, 20), min_size=1, max_size=6), halves=st.lists(st.integers(-4096, 4096), max_size=4),
+    exponent=st.sampled_from((2, 3, 4, 5, 6, 7, 9)), mantissa=st.integers(0, 12), finite=st.booleans(), mode=st.sampled_from(MODES),
+    lost=st.booleans(), flush=st.booleans(), numbers=st.lists(st.floats() | st.floats(width=16) | st.floats(-20, 20), min_size=1, max_size=6),
+    halves=st.lists(st.integers(-4096, 4096), max_size=4),
 )  # fmt: skip
 def test_property_formats_of_ones_own_round_as_rational_numbers_do(
     exponent: int, mantissa: int, finite: bool, mode: str, lost: bool, flush: bool, numbers: list[float], halves: list[int]

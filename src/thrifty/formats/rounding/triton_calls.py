@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from typing import Any, Final
 
@@ -23,9 +24,7 @@ def rounded(x: Any, to: Rounding, out: Any = None) -> Any:
     spec, held = to.spec, _floats(x, to.spec)
     wide = held.dtype == torch.float64 or not float_spec("fp32").holds(spec)
     result = _place(out, x, torch.float64 if wide else torch.float32)
-    over, under, lost, infinite = overflows(to)
-    sizes = (spec.largest, lost, over, under, infinite, spec.smallest_normal if to.flush else 0.0, float("nan"))
-    _launch(held, result, to, [struct.unpack("<Q", struct.pack("<d", size))[0] for size in sizes], codes=False)
+    _launch(held, result, to, codes=False)
     return _given(out, result)
 
 
@@ -34,10 +33,8 @@ def encoded(x: Any, to: Rounding, out: Any = None) -> Any:
     spec, held = to.spec, _floats(x, to.spec)
     name = np.dtype(code_dtype(spec)).name
     result = _place(out, x, getattr(torch, name))
-    over, under, lost, infinite = overflow_codes(to)
-    below = 1 << spec.mantissa_bits if to.flush and spec.subnormals else 0
-    codes = [spec.largest_code, lost, over, under, infinite, below, spec.nan_code or 0]
-    _launch(held, result.view(getattr(torch, name.removeprefix("u") if name != "uint8" else name)), to, codes, codes=True)
+    # Triton stores signed integers of every width; the low bits are the same.
+    _launch(held, result.view(getattr(torch, name.removeprefix("u") if name != "uint8" else name)), to, codes=True)
     return _given(out, result)
 
 
@@ -67,12 +64,26 @@ def _given(out: Any, result: Any) -> Any:
     return out
 
 
-def _launch(held: Any, result: Any, to: Rounding, sizes: list[int], codes: bool) -> None:
-    spec, count = to.spec, held.numel()
-    if not count:
-        return
-    seed = to.seed - (1 << 64) if to.seed >> 63 else to.seed
-    round_kernel[(triton.cdiv(count, _BLOCK),)](
-        held, result, count, seed, to.mode, spec.mantissa_bits, spec.emin, spec.bias, spec.subnormals, spec.signed, spec.no_number == "minus_zero",
-        *sizes, spec.exponent_bits + spec.mantissa_bits, spec.pad_bits, codes, _BLOCK,
+def _launch(held: Any, result: Any, to: Rounding, codes: bool) -> None:
+    count = held.numel()
+    if count:
+        seed = to.seed - (1 << 64) if to.seed >> 63 else to.seed
+        round_kernel[(triton.cdiv(count, _BLOCK),)](held, result, count, seed, *constants(to, codes))
+
+
+def constants(to: Rounding, codes: bool) -> tuple[Any, ...]:
+    """What the kernel is compiled for, in its arguments' order, the block's size last."""
+    spec = to.spec
+    over, under, lost, infinite = overflow_codes(to) if codes else map(_word, overflows(to))
+    if codes:
+        sizes = (spec.largest_code, lost, over, under, infinite, 1 << spec.mantissa_bits if to.flush and spec.subnormals else 0, spec.nan_code or 0)
+    else:
+        sizes = (_word(spec.largest), lost, over, under, infinite, _word(spec.smallest_normal if to.flush else 0.0), _word(math.nan))
+    return (
+        to.mode, spec.mantissa_bits, spec.emin, spec.bias, spec.subnormals, spec.signed, spec.no_number == "minus_zero", *sizes,
+        spec.exponent_bits + spec.mantissa_bits, spec.pad_bits, codes, _BLOCK,
     )  # fmt: skip
+
+
+def _word(size: float) -> int:
+    return int(struct.unpack("<Q", struct.pack("<d", size))[0])
