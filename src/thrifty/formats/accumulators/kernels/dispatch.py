@@ -6,9 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from thrifty.formats.accumulators.kernels import chains, fused
+from thrifty.formats.accumulators.kernels.truncated import keep_truncated
 from thrifty.formats.accumulators.plain.cores import Scales
 from thrifty.formats.accumulators.plain.fused import fits
 from thrifty.formats.accumulators.specs import Accumulator
+from thrifty.formats.accumulators.tensor_cores.catalogue import TensorCore
 from thrifty.formats.floats import float_spec
 
 Floats = npt.NDArray[np.float64]
@@ -18,13 +20,15 @@ _FEW = 16
 
 def compiled(a_MK: Floats, b_KN: Floats, how: Accumulator, start: Floats, scales: Scales = None) -> Floats | None:
     """start + a · b as `plain.keep` gives it, or None where no compiled loop does it."""
-    if start.shape[1] < _FEW and start.shape[1] < start.shape[0]:
+    if start.shape[1] < _FEW and start.shape[1] < start.shape[0] and (how.kind != "tensor_core" or how.tensor_core.a == how.tensor_core.b):
         turned = _compiled(b_KN.T, a_MK.T, how, np.ascontiguousarray(start.T), _turned(scales))
         return None if turned is None else np.ascontiguousarray(turned.T)
     return _compiled(a_MK, b_KN, how, start, scales)
 
 
 def _compiled(a_MK: Floats, b_KN: Floats, how: Accumulator, start: Floats, scales: Scales = None) -> Floats | None:
+    if how.kind == "tensor_core":
+        return _core(a_MK, b_KN, how.tensor_core, start, scales)
     if how.kind == "fma":
         if how.format == "fp64":
             return fused.chain(a_MK, b_KN, start, np.float64) if fused.FUSES else None
@@ -33,6 +37,12 @@ def _compiled(a_MK: Floats, b_KN: Floats, how: Accumulator, start: Floats, scale
         if how.format == "fp32" and fused.FUSES:
             return fused.chain(a_MK, b_KN, start, np.float32)
     return chains.keep_chain(a_MK, b_KN, how, start) if how.kind in chains.KINDS else None
+
+
+def _core(a_MK: Floats, b_KN: Floats, core: TensorCore, start: Floats, scales: Scales) -> Floats | None:
+    if core.method == "fused":
+        return _compiled(a_MK, b_KN, Accumulator(kind="fma", format=core.result), start)
+    return keep_truncated(a_MK, b_KN, core, start, scales) if core.method == "truncated" else None
 
 
 def _turned(scales: Scales) -> Scales:
