@@ -34,8 +34,8 @@ def emulate(
     seed   : of modes that draw
     watch  : called with every site, its result before rounding and after
 
-    A tensor must hold what its sites keep: FP32 for formats up to FP32, else give FP64 tensors. exp, exp2 and log are ours and the same everywhere; other functions
-    (erf, tanh, pow, …) are torch's in FP64, whose last bit may differ between machines. Raises BadValue, UnknownName, BadFile, MissingExtra.
+    A tensor must hold what its sites keep: FP32 for formats up to FP32, else give FP64 tensors. exp, exp2 and log are ours and the same everywhere; other
+    functions (erf, tanh, pow, …) are torch's in FP64, whose last bit may differ between machines. Raises BadValue, UnknownName, BadFile, MissingExtra.
     """
     if importlib.util.find_spec("torch") is None:
         raise missing_extra("emulate", "torch", "torch")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from thrifty.lenses.numerics.deviations import Deviation
 
 if TYPE_CHECKING:
     from thrifty.report import Block, Section
+
+
+HEADLINE: Final = ("max", "mean", "bias_ratio", "rmse", "w1", "ratio_to_baseline", "at_floor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +90,7 @@ class AuditFinding:
         return {
             "truth": "measured", "subject": self.subject, "baseline": self.baseline, "policy": self.policy, "policy_hash": self.policy_hash,
             "format": self.format, "fused": list(self.fused), "seed": self.seed, "golden": self.golden, "inputs": dict(self.inputs),
-            **{name: value for name, value in self.worst.to_dict().items() if name in ("max", "mean", "bias_ratio", "rmse", "w1", "ratio_to_baseline", "at_floor")},
+            **{name: value for name, value in self.worst.to_dict().items() if name in HEADLINE},
             "outputs": [each.to_dict() for each in self.outputs], "largest_contributor": self.sites[0].site if self.sites else None,
             "sites": [asdict(each) for each in self.sites], "calls": [{**asdict(each), "shape": list(each.shape)} for each in self.calls],
             "first_nonfinite": None if first is None else {"number": first.number, "site": first.site, "nans": first.nans, "infinities": first.infinities},

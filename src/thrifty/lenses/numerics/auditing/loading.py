@@ -53,7 +53,8 @@ def load_function(said: str) -> tuple[ModuleType, Any]:
     found: Any = module
     for part in attribute.split("."):
         if not hasattr(found, part):
-            raise unknown_name(f"function of {name}", attribute, [each for each in dir(module) if not each.startswith("_")], f"python -c 'import {name}; help({name})'")
+            known = [each for each in dir(module) if not each.startswith("_")]
+            raise unknown_name(f"function of {name}", attribute, known, f"python -c 'import {name}; help({name})'")
         found = getattr(found, part)
     if isinstance(found, type) or not callable(found):
         raise BadValue(f"'{said}' is a {'class' if isinstance(found, type) else type(found).__name__}. Name a function or a module made of it.")

@@ -15,9 +15,9 @@ from thrifty.errors import BadValue, ThriftyError, unknown_name
 from thrifty.formats import Rounding, float_spec
 from thrifty.lenses.numerics.auditing.finding import AuditFinding, SiteShare
 from thrifty.lenses.numerics.auditing.mode import Emulation
+from thrifty.lenses.numerics.auditing.numbers.rounding import round_tensor
+from thrifty.lenses.numerics.auditing.numbers.values import float_tensors
 from thrifty.lenses.numerics.auditing.recording import Golden, Recorder
-from thrifty.lenses.numerics.auditing.rounding import round_tensor
-from thrifty.lenses.numerics.auditing.values import float_tensors
 from thrifty.lenses.numerics.deviations import Deviation, deviation
 from thrifty.lenses.numerics.policy import Policy, Rule
 from thrifty.lenses.numerics.policy.operators import LIST, STEPS
@@ -61,7 +61,8 @@ class Subject:
         except ThriftyError:
             raise
         except Exception as why:
-            raise BadValue(f"{self.name} raised {type(why).__name__}: {str(why).splitlines()[0] if str(why) else 'no message'}. It is called with FP64 tensors.") from why
+            said = (str(why).splitlines() or ["no message"])[0]
+            raise BadValue(f"{self.name} raised {type(why).__name__}: {said}. It is called with FP64 tensors.") from why
         finally:
             mode.close()
             if kept is not None and self.module is not None:
@@ -129,9 +130,9 @@ def _alone(
     found = []
     for place, (site, calls) in enumerate(counts.items()):
         tell(f"each site alone: {site}", 0.2 + 0.8 * place / len(counts))
-        rule, how = policy.rule(site), policy.accumulator(f"{site}.acc")
+        rule, how = policy.rule(site), policy.accumulator(f"{site}.acc", working)
         rule = replace(rule, format=working) if rule.format == "dt" else rule
-        sums = policy.accumulator(f"{site}.acc") if _sums(site) else ""
+        sums = how if _sums(site) else ""
         one = Policy(name=f"{site} alone", sites={"*": FP64, site: rule}, accumulators={"*": "fma:fp64", f"{site}.acc": how})
         made = subject.run(one, "fp64", fused, seed, args, kwargs)
         gaps = [_gap(a, b) for a, b in zip(made, golden, strict=True) if a.numel()]

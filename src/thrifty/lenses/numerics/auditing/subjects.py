@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-Tensor = torch.Tensor
 Inputs = tuple[Any, ...]
 
 
@@ -58,7 +57,7 @@ def tree(x_RN: Tensor) -> Tensor:
     return held[0]
 
 
-class Experts(nn.Module):
+class Experts(nn.Module):  # type: ignore[misc]
     """Tokens go to the best two of eight two-layer experts, weighted by the softmax of their two logits."""
 
     def __init__(self, width: int = 32, hidden: int = 64, experts: int = 8) -> None:

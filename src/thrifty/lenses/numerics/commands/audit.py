@@ -25,7 +25,7 @@ def audit(
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE.html", help="Write it as one page.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:  # fmt: skip
-    """How far a function or module drifts when every operator rounds as a policy says, and which operator makes most of it. Its file is imported, so it runs."""
+    """How far a function or module drifts when every operator rounds as a policy says, and which makes most of it. Its file is imported, so it runs."""
     import importlib.util
 
     from thrifty.errors import missing_extra

@@ -11,6 +11,7 @@ What is gathered at the end travels in the hop's format, so every rank, the owne
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -82,7 +83,7 @@ def _rule(text: str, seed: int) -> Step:
 def _chunks(count: int, parts: int) -> list[slice]:
     """Nearly equal parts, the longer ones first."""
     ends = np.cumsum([0, *(count // parts + (place < count % parts) for place in range(parts))])
-    return [slice(int(first), int(last)) for first, last in zip(ends, ends[1:], strict=False)]
+    return [slice(int(first), int(last)) for first, last in itertools.pairwise(ends)]
 
 
 def _ring(x: Floats, travel: Step, add: Step, node: int) -> tuple[Floats, int, int, int]:

@@ -74,7 +74,8 @@ def routing_flips(logits: Any, golden: Any, k: int = 2, *, outputs: Any = None, 
     if (outputs is None) != (golden_outputs is None):
         raise BadValue("outputs and golden_outputs belong together. Give both or none.")
     if outputs is not None:
-        a, b = (np.asarray(take(x, name).values, dtype=np.float64).reshape(len(flipped), -1) for x, name in ((outputs, "outputs"), (golden_outputs, "golden_outputs")))
+        given = ((outputs, "outputs"), (golden_outputs, "golden_outputs"))
+        a, b = (np.asarray(take(x, name).values, dtype=np.float64).reshape(len(flipped), -1) for x, name in given)
         size = np.linalg.norm(a - b, axis=1) / np.maximum(np.linalg.norm(b, axis=1), np.finfo(np.float64).tiny)
         jump, still = (float(size[part].mean()) if part.any() else None for part in (flipped, ~flipped))
     return Routing(

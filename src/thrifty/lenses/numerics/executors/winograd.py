@@ -1,8 +1,8 @@
 """Winograd's convolution F(m, 3) in plain operators of torch, so that a policy rounds each of its steps (Lavin and Gray 2016).
 
-A tile of m + 2 inputs is transformed (Bᵀ d B), multiplied by the transformed taps (G g Gᵀ) and summed over channels, and m results are made of it (Aᵀ · A): fewer
-products than the direct way (F(2, 3): 4 for 6, in two dimensions 16 for 36; F(4, 3): 6 for 12 and 36 for 144), but sums of cancelling terms with larger
-factors, so more deviation.
+A tile of m + 2 inputs is transformed (Bᵀ d B), multiplied by the transformed taps (G g Gᵀ) and summed over channels, and m results are made of it
+(Aᵀ · A): fewer products than the direct way (F(2, 3): 4 for 6, in two dimensions 16 for 36; F(4, 3): 6 for 12 and 36 for 144), but sums of cancelling
+terms with larger factors, so more deviation.
 """
 
 from __future__ import annotations

@@ -47,8 +47,9 @@ def sentence(found: AuditFinding) -> str:
 def sections_of(found: AuditFinding) -> list[Section]:
     """Outputs, sites, calls, meaning."""
     made = [
-        Section(f"Output {place}" if len(found.outputs) > 1 else "Output", [Text(deviations.sentence(each)), *deviations.warnings(each), deviations.measures(each)],
-                id=f"output-{place}") for place, each in enumerate(found.outputs)
+        Section(f"Output {place}" if len(found.outputs) > 1 else "Output",
+                [Text(deviations.sentence(each)), *deviations.warnings(each), deviations.measures(each)], id=f"output-{place}")
+        for place, each in enumerate(found.outputs)
     ]  # fmt: skip
     if found.sites:
         made.append(Section("Which operator makes it", [sites(found)], id="sites"))
@@ -56,7 +57,7 @@ def sections_of(found: AuditFinding) -> list[Section]:
         made += [Section("Rounding by rounding", [*_first(found), calls(found)], id="calls"), Section("Along the way", [way(found)], id="calls-chart")]
     made.append(Section("What the numbers mean", [Bullets([
         f"Golden: {found.golden}.",
-        "A site alone: this site follows the policy, all others are FP64; shares are of the squares of these deviations, which add up only where errors are independent.",
+        "A site alone: this site follows the policy, all others are FP64; shares are of the squares of these deviations, as of independent errors.",
         "Own: what one rounding changed in its own result. Distance: from golden's result of the same call, all earlier roundings included.",
         "The subject's operators are emulated: the order of sums is the policy's, not that of this machine's kernels.",
         *(f"{note[0].upper()}{note[1:]}." for note in found.notes),

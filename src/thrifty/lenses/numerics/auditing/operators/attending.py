@@ -6,8 +6,9 @@ import math
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from thrifty.lenses.numerics.auditing.steps import Steps, Tensor
+from thrifty.lenses.numerics.auditing.operators.steps import Steps
 
 aten = torch.ops.aten
 

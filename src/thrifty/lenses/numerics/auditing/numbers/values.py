@@ -13,7 +13,7 @@ import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 
 from thrifty.formats import FloatSpec, Rounding, float_spec
-from thrifty.lenses.numerics.auditing.rounding import round_tensor, spec_of
+from thrifty.lenses.numerics.auditing.numbers.rounding import round_tensor, spec_of
 
 ANY: Final = float_spec("fp4_e2m1")
 """What holds zeros and ones only may be taken for a number of any format; this one is the narrowest."""

@@ -80,7 +80,7 @@ def look_up(x: torch.Tensor, table: npt.NDArray[np.float32], index: str) -> torc
     out = torch.empty_like(held)
     flat = out.numpy().reshape(-1)
     if has_numba():
-        from thrifty.lenses.numerics.auditing.kernels import gather
+        from thrifty.lenses.numerics.auditing.numbers.kernels import gather
 
         if flat.size < SHARED_FROM:
             gather(codes, table, flat)

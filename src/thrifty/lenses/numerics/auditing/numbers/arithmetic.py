@@ -2,9 +2,9 @@
 
 exact : operands are copied to FP64, the operation is done there (exp, exp2 and log by `thrifty.formats.elementary`, all others by torch), and its result
         is rounded once.
-fast  : where operands and result are numbers of one narrow format (at most 11 significand bits, to nearest), +, −, ×, ÷ are done by torch in FP32 and rounded
-        again: 24 ≥ 2 · 11 + 2 bits make the first rounding harmless (Figueroa 1995), subnormal results included (`narrow` says for which formats). A function of
-        one such number is looked up in a table of its 65,536 values, made by the exact way. All else goes the exact way.
+fast  : where operands and result are numbers of one narrow format (at most 11 significand bits, to nearest), +, −, ×, ÷ are done by torch in FP32 and
+        rounded again: 24 ≥ 2 · 11 + 2 bits make the first rounding harmless (Figueroa 1995), subnormal results included (`narrow` says for which formats).
+        A function of one such number is looked up in a table of its 65,536 values, made by the exact way. All else goes the exact way.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import torch
 
 from thrifty.errors import BadValue
 from thrifty.formats import FloatSpec, Rounding, elementary, float_spec, matmul
-from thrifty.lenses.numerics.auditing.rounding import SPECS, every_code, look_up, native, round_tensor, spec_of
-from thrifty.lenses.numerics.auditing.values import Values, float_tensors
+from thrifty.lenses.numerics.auditing.numbers.rounding import SPECS, every_code, look_up, native, round_tensor, spec_of
+from thrifty.lenses.numerics.auditing.numbers.values import Values, float_tensors
 from thrifty.lenses.numerics.policy import Policy
 
 aten = torch.ops.aten
@@ -149,7 +149,7 @@ class Arithmetic:
                 out = func(*args)
                 out = out.copy_(out.to(place.cast)) if place.cast is not None else round_tensor(out, place.to, torch.float32)
                 self.values.mark(out, place.to.spec)
-                return out  # type: ignore[no-any-return]
+                return out
             return None
         if len(tensors) != 1 or tensors[0].dtype != torch.float32 or any(isinstance(each, torch.Tensor) and each is not tensors[0] for each in args):
             return None
@@ -223,7 +223,7 @@ def wide(func: Any, args: Sequence[Any], options: dict[str, Any]) -> torch.Tenso
         return torch.from_numpy(ours(args[0].detach().to(torch.float64).numpy()))
     held = [_to_fp64(each) for each in args]
     options = {name: torch.float64 if name == "dtype" and value is not None and value.is_floating_point else value for name, value in options.items()}
-    return func(*held, **options)  # type: ignore[no-any-return]
+    return func(*held, **options)
 
 
 def _to_fp64(x: Any) -> Any:
@@ -236,7 +236,7 @@ def dtype_of(func: Any, tensors: Sequence[torch.Tensor], args: Sequence[Any], op
     """Dtype that torch gives a result: the one asked for, or the widest of tensors with axes, or of those without."""
     asked = options.get("dtype")
     if asked is not None and asked.is_floating_point:
-        return asked  # type: ignore[no-any-return]
+        return asked
     found = [each.dtype for each in tensors if each.dim()] or [each.dtype for each in tensors]
     if not found:
         return torch.get_default_dtype()

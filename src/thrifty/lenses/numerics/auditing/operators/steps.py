@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from thrifty.lenses.numerics.auditing.arithmetic import DRAWING, Arithmetic, wide
+from thrifty.lenses.numerics.auditing.numbers.arithmetic import DRAWING, Arithmetic, wide
 from thrifty.lenses.numerics.policy.operators import STEPS
 
 aten = torch.ops.aten
-Tensor = torch.Tensor
 
 
 class Steps:

@@ -1,4 +1,4 @@
-"""Convolutions as products of matrices: windows of the input are laid out (moves only), and one product sums over channels and taps, channels slowest. Imports torch."""
+"""Convolutions as products of matrices: windows of the input are laid out, and one product sums over channels and taps, channels slowest. Imports torch."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 
 import torch
+from torch import Tensor
 
-Tensor = torch.Tensor
 Multiply = Callable[[Tensor, Tensor], Tensor]
 
 
