@@ -14,6 +14,7 @@ from thrifty.formats.floats import FloatSpec
 from thrifty.formats.rounding.arrays import take
 from thrifty.formats.rounding.modes import Rounding
 from thrifty.formats.rounding.plain import round_plain
+from thrifty.loops import has_numba
 
 Floats = npt.NDArray[np.float64]
 
@@ -38,17 +39,28 @@ def _operand(x: Floats, spec: FloatSpec, name: str, core: str) -> Floats:
             return x
         cut = (narrow.view(np.uint32) & np.uint32(0xFFFFE000)).view(np.float32).astype(np.float64)  # the core reads the high bits
         return np.asarray(np.where(np.isnan(x), x, cut))
-    overflow = "inf" if spec.infinities else "saturate"
-    must_be_same(x, round_plain(np.ascontiguousarray(x), Rounding.of(spec, overflow=overflow)), spec.name, name, core)
+    must_be_same(x, rounded(x, spec), spec.name, name, core)
     if spec.no_number == "none":
         must_be_same(x, np.where(np.isnan(x), 0.0, x), spec.name, name, core)
     return x
 
 
+def rounded(x: Floats, spec: FloatSpec) -> Floats:
+    """x as numbers of the format: itself where it holds them."""
+    to = Rounding.of(spec, overflow="inf" if spec.infinities else "saturate")
+    if not has_numba():
+        return round_plain(np.ascontiguousarray(x), to)
+    from thrifty.formats.rounding.kernels import parameters, round_row
+
+    held = np.array(x, dtype=np.float64, order="C")
+    round_row(held.reshape(-1), held.size, parameters(to), 0)
+    return held
+
+
 def must_be_same(x: Floats, held: Floats, format: str, name: str, core: str) -> None:
     """Raise BadValue where `held` is not x."""
-    lost = ~((x == held) | (np.isnan(x) & np.isnan(held)))
-    if lost.any():
+    lost = x != held
+    if lost.any() and (lost := lost & ~(np.isnan(x) & np.isnan(held))).any():
         value = float(x.flat[int(np.argmax(lost))])
         fix = "" if np.isnan(value) else f" Round it first: thrifty.formats.round({name}, '{format}')."
         raise BadValue(f"{name} holds {value!r}, which is no number of {format}, and {core} multiplies {format}.{fix}")
@@ -87,7 +99,7 @@ def block_scales(scale_a: Any, scale_b: Any, x: Floats, y: Floats, batch: tuple[
 
 def _scale_operand(values: Floats, spec: FloatSpec | None, name: str, core: str) -> None:
     assert spec is not None
-    must_be_same(values, round_plain(np.ascontiguousarray(values), Rounding.of(spec, overflow="saturate")), spec.name, name, core)
+    must_be_same(values, rounded(values, spec), spec.name, name, core)
 
 
 def starting(start: Any, how: Accumulator, shape: tuple[int, ...]) -> Floats | None:
@@ -104,6 +116,5 @@ def starting(start: Any, how: Accumulator, shape: tuple[int, ...]) -> Floats | N
     if not fits:
         raise BadValue(f"start is {values.shape}; it must be {shape}, as the result.")
     spec = how.spec
-    rounded = round_plain(np.ascontiguousarray(values), Rounding.of(spec, overflow="inf" if spec.infinities else "saturate"))
-    must_be_same(values, rounded, spec.name, "start", how.name)
+    must_be_same(values, rounded(values, spec), spec.name, "start", how.name)
     return np.broadcast_to(values, shape)

@@ -123,12 +123,12 @@ def keep_rows(
 
 def keep_truncated(a_MK: Floats, b_KN: Floats, core: TensorCore, start: Floats, scales: Scales) -> Floats:
     """start + a · b as `plain.keep_core` gives it. Rows and columns with infinite or NaN operands are done by that."""
-    a, b, bad_rows, bad_columns = a_MK, b_KN, ~np.isfinite(a_MK).all(axis=1), ~np.isfinite(b_KN).all(axis=0)
+    bad_rows, bad_columns = np.asarray(~np.isfinite(a_MK).all(axis=1)), np.asarray(~np.isfinite(b_KN).all(axis=0))
     if scales is not None:
         bad_rows, bad_columns = bad_rows | np.isnan(scales[0]).any(axis=1), bad_columns | np.isnan(scales[1]).any(axis=0)
-    more = -a.shape[1] % core.chunk
-    a, ea = _spread(np.where(bad_rows[:, None], 0.0, a), core.a, None if scales is None else scales[0], core.scale_block, more)
-    b_NK, eb_NK = _spread(np.where(bad_columns[:, None], 0.0, b.T), core.b, None if scales is None else scales[1].T, core.scale_block, more)
+    more = -a_MK.shape[1] % core.chunk
+    a, ea = _spread(np.where(bad_rows[:, None], 0.0, a_MK), core.a, None if scales is None else scales[0], core.scale_block, more)
+    b_NK, eb_NK = _spread(np.where(bad_columns[:, None], 0.0, b_KN.T), core.b, None if scales is None else scales[1].T, core.scale_block, more)
     spec = core.spec
     b_PKC, eb_PKC = _panels(b_NK.T, 0.0), _panels(eb_NK.T, _NONE)
     out = _panels(start, 0.0)
