@@ -1,8 +1,8 @@
 """The "truncated" fused addition (see catalogue/tensor_cores.toml), a row of the result by blocks of columns.
 
 Significands are not cut out: a product of operands is exact in FP64, and so is it times the power of two that brings the chosen last bit to 1, whose whole
-part is then what truncation toward zero leaves. Whole numbers below 2^53 add exactly in FP64. Only exponents are looked up, as whole numbers, since products
-are aligned by the sum of their operands' exponents, not by their own.
+part is then what truncation toward zero leaves. Whole numbers below 2^53 add exactly in FP64. Exponents stand beside the operands, as FP32 so that vectors of them are added and
+compared, since products are aligned by the sum of their operands' exponents, not by their own.
 """
 
 from __future__ import annotations
@@ -34,9 +34,14 @@ def _power(exponent: Any) -> Any:
 
 
 @inlined
+def _larger(x: Any, y: Any) -> Any:
+    return x if x > y else y
+
+
+@inlined
 def _own_exponent(c: Any, emin: Any, zero: Any) -> Any:
     """Exponent of an FP64 number that stands for one of a narrower format."""
-    field = np.int32((np.int64(word_of(c)) >> 52) & 0x7FF) - 1023
+    field = ((np.int64(word_of(c)) >> 52) & 0x7FF) - 1023
     return zero if c == 0.0 else max(field, emin)
 
 
@@ -77,12 +82,12 @@ def _chunk(
 ) -> None:
     """held: the sum of the products from start to end (four at a time) and c, cut, in units of 1 / scale; top: the largest exponent."""
     for j in range(c_C.shape[0]):
-        top[j] = _own_exponent(c_C[j], np.int32(emin), np.int32(zero))
+        top[j] = np.float32(_own_exponent(c_C[j], np.int64(emin), np.int64(zero)))
     for k in range(start, end, 4):
         e0, e1, e2, e3 = ea_K[k], ea_K[k + 1], ea_K[k + 2], ea_K[k + 3]
         f0, f1, f2, f3 = eb_KC[k], eb_KC[k + 1], eb_KC[k + 2], eb_KC[k + 3]
         for j in range(c_C.shape[0]):
-            top[j] = max(top[j], max(max(e0 + f0[j], e1 + f1[j]), max(e2 + f2[j], e3 + f3[j])))
+            top[j] = _larger(top[j], _larger(_larger(e0 + f0[j], e1 + f1[j]), _larger(e2 + f2[j], e3 + f3[j])))
     for j in range(c_C.shape[0]):
         scale[j] = _power(np.int64(fraction) - np.int64(top[j]))
         held[j] = _whole(c_C[j] * scale[j])
@@ -113,7 +118,7 @@ def keep_rows(
 ) -> None:  # fmt: skip
     """Rows first to last, going on from what out holds; K is a multiple of chunk."""
     columns = b_PKC.shape[2]
-    top, scale, held = np.empty(columns, dtype=np.int32), np.empty(columns), np.empty(columns)
+    top, scale, held = np.empty(columns, dtype=np.float32), np.empty(columns), np.empty(columns)
     for panel in range(b_PKC.shape[0]):
         for start in range(0, a_MK.shape[1], chunk):
             for i in range(first, last):
@@ -148,7 +153,7 @@ def keep_truncated(a_MK: Floats, b_KN: Floats, core: TensorCore, start: Floats, 
     return made
 
 
-def _spread(x_RK: Floats, spec: FloatSpec, scale_RB: Any, block: int, more: int) -> tuple[Floats, npt.NDArray[np.int32]]:
+def _spread(x_RK: Floats, spec: FloatSpec, scale_RB: Any, block: int, more: int) -> tuple[Floats, npt.NDArray[np.float32]]:
     """Operands along rows with their scales multiplied in, and their exponents; K brought up with `more` zeros."""
     exponent = np.maximum(np.frexp(x_RK)[1] - 1, spec.emin).astype(np.int32)
     if scale_RB is not None:
@@ -159,7 +164,7 @@ def _spread(x_RK: Floats, spec: FloatSpec, scale_RB: Any, block: int, more: int)
         exponent = np.where(x_RK == 0, _NONE, exponent)
     if more:
         exponent, x_RK = np.pad(exponent, ((0, 0), (0, more)), constant_values=_NONE), np.pad(x_RK, ((0, 0), (0, more)))
-    return np.ascontiguousarray(x_RK), np.ascontiguousarray(exponent, dtype=np.int32)
+    return np.ascontiguousarray(x_RK), np.ascontiguousarray(exponent, dtype=np.float32)
 
 
 def _panels(x_KN: npt.NDArray[Any], fill: float) -> npt.NDArray[Any]:
