@@ -13,6 +13,7 @@ from thrifty.formats import matmul, round_to
 from thrifty.lenses.numerics.deviations import Deviation, deviation
 from thrifty.lenses.numerics.inputs import draw
 from thrifty.lenses.numerics.laboratory import attention, golden
+from thrifty.lenses.numerics.mechanism import demonstrate
 from thrifty.lenses.numerics.policy import Policy, as_policy
 
 SEQ, WIDTH, TILE = 1024, 64, 16
@@ -99,6 +100,15 @@ def _sum_bias(accumulator: str) -> Measure:
     return measure
 
 
+def _lean(name: str) -> Measure:
+    """Mean over RMS of the error of PV in a set-up of the repeated-maxima mechanism."""
+
+    def measure(seeds: Sequence[int]) -> list[float]:
+        return [next(shown.bias.ratio for shown in demonstrate(seed=seed) if shown.name == name) for seed in seeds]
+
+    return measure
+
+
 MEASURES: Final[dict[str, Measure]] = {
     "ten_times": _ratio("fa_paper"),
     "ten_times_normal": _ratio("fa_paper", "normal"),
@@ -111,5 +121,7 @@ MEASURES: Final[dict[str, Measure]] = {
     "fa3_fp8": _shah((_fp8_baseline(), as_policy("fa3_fp8")), "e4m3"),
     "hopper_fp8": _sum_bias("hopper-e4m3"),
     "hopper_fp8_promoted": _sum_bias("hopper-e4m3:promote=128"),
+    "repeated_maxima": _lean("two equal maxima"),
+    "repeated_maxima_fixed": _lean("mended"),
 }
 """Key of a claim → how it is measured here."""
