@@ -17,7 +17,10 @@ LEAN: Final = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bias:
-    """Of `count` errors: mean, root mean square, and the mean over it (0: no lean, ±1: all errors alike). deviations: standard errors of the mean from zero."""
+    """Of `count` errors: mean, root mean square, and the mean over it (0: no lean, ±1: all errors alike).
+
+    deviations : standard errors of the mean from zero; the errors of a row share their P, so that rows count, not errors
+    """
 
     count: int
     mean: float
@@ -35,15 +38,18 @@ class Bias:
 
 
 def bias_of(errors: npt.ArrayLike) -> Bias:
-    """Of errors of any shape; those that are no finite number are left out, and none at all give zeros."""
-    held = np.asarray(errors, dtype=np.float64).ravel()
-    held = held[np.isfinite(held)]
-    if held.size == 0 or not held.any():
-        return Bias(count=int(held.size), mean=0.0, rms=0.0, ratio=0.0, deviations=0.0)
-    largest = float(np.abs(held).max())
-    scaled = held / largest  # so that no square leaves the range of FP64
-    mean, rms = float(scaled.mean()), math.sqrt(float((scaled * scaled).mean()))
-    spread = math.sqrt(max(rms * rms - mean * mean, 0.0) / held.size)
-    # Errors that are all alike have no spread: then the count itself says how sure the mean is.
-    deviations = mean / spread if spread > 1e-9 * abs(mean) else math.copysign(math.sqrt(held.size), mean)
-    return Bias(count=int(held.size), mean=mean * largest, rms=rms * largest, ratio=mean / rms, deviations=deviations)
+    """Of errors whose last axis is a row. Those that are no finite number are left out; none at all give zeros."""
+    given = np.asarray(errors, dtype=np.float64)
+    rows = given.reshape(-1, given.shape[-1]) if given.ndim > 1 else given.reshape(-1, 1)
+    good = np.isfinite(rows)
+    count, largest = int(good.sum()), float(np.abs(np.where(good, rows, 0.0)).max(initial=0.0))
+    if largest == 0:
+        return Bias(count=count, mean=0.0, rms=0.0, ratio=0.0, deviations=0.0)
+    scaled = np.where(good, rows, 0.0) / largest  # so that no square leaves the range of FP64
+    mean, rms = float(scaled.sum()) / count, math.sqrt(float((scaled * scaled).sum()) / count)
+    # Sums of rows as they stray from the mean: what a row's errors have in common is counted once.
+    strays = scaled.sum(axis=1) - mean * good.sum(axis=1)
+    spread = math.sqrt(float((strays * strays).sum())) / count
+    # Errors that are all alike have no spread: then the number of rows itself says how sure the mean is.
+    alike = math.copysign(math.sqrt(float((good.any(axis=1)).sum())), mean)
+    return Bias(count=count, mean=mean * largest, rms=rms * largest, ratio=mean / rms, deviations=mean / spread if spread > 1e-9 * abs(mean) else alike)
