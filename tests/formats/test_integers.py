@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thrifty.errors import BadValue
-from thrifty.formats import ROUNDINGS, quantize_int, unpack
+from thrifty.formats import ROUNDINGS, integers, quantize_int, unpack
 from thrifty.formats.integers import round_whole
 
 
@@ -98,6 +98,19 @@ def test_property_codes_are_those_of_exact_fractions(x: list[float], bits: int, 
             "ru": math.ceil(quotient), "rd": low, "odd": low if rest == 0 or low % 2 == 1 else low + 1,
         }[rounding]  # fmt: skip
         assert code == min(max(steps + zero, found.least), found.most)
+
+
+@pytest.mark.parametrize("options", [{}, {"axis": -1}, {"axis": 0}, {"group": 4}, {"group": 4, "axis": 0}, {"axis": 1, "rounding": "stochastic"}])
+def test_property_pieces_change_nothing(options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large arrays are taken a piece at a time; pieces of one row give the same codes."""
+    x = np.random.default_rng(5).normal(size=(11, 6, 5))
+    whole = quantize_int(x, 5, scheme="affine", **options)
+    monkeypatch.setattr(integers, "_AT_ONCE", 31)
+    pieces = quantize_int(x, 5, scheme="affine", **options)
+    np.testing.assert_array_equal(pieces.codes, whole.codes)
+    np.testing.assert_array_equal(pieces.scale, whole.scale)
+    np.testing.assert_array_equal(pieces.dequantize(), whole.dequantize())
+    assert pieces.clipped == whole.clipped
 
 
 def test_property_random_modes_are_fair_and_repeat() -> None:

@@ -13,7 +13,8 @@ held within the codes that there are. FP64's quotient stands for the exact one: 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,6 +32,8 @@ WIDTHS: Final = (2, 16)
 SCHEMES: Final = ("symmetric", "affine")
 _SCALE_BITS: Final = 24
 """Significand bits of a scale at most, see above."""
+_AT_ONCE: Final = 1 << 16
+"""Numbers taken at a time, so that they stay in the cache."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -72,9 +75,13 @@ class Quantized:
         codes, back = _numpy(self.codes)
         scale, _ = _numpy(self.scale)
         zero, _ = _numpy(self.zero_point)
-        steps = codes.astype(np.float64) - self._spread(zero.astype(np.float64), codes.shape)
-        with np.errstate(over="ignore", under="ignore"):
-            return back((steps * self._spread(scale.astype(np.float64), codes.shape)).astype(np.float32))
+        found = np.empty(codes.shape, dtype=np.float32)
+        for part, groups in _slabs(codes.shape, self.axis, self.group):
+            steps = codes[part].astype(np.float64)
+            steps = steps - _to_each(zero[groups], steps.shape, self.axis, self.group)
+            with np.errstate(over="ignore", under="ignore"):
+                found[part] = steps * _to_each(scale[groups].astype(np.float64), steps.shape, self.axis, self.group)
+        return back(found)
 
     def pack(self) -> Any:
         """Codes side by side, see `thrifty.formats.pack`; scales and zero points are kept beside."""
@@ -86,9 +93,6 @@ class Quantized:
         count, groups = int(np.prod(np.shape(self.codes))), int(np.prod(np.shape(self.scale)))
         scales = -(-groups * float_spec(self.scale_format).code_bits // 8)
         return -(-count * self.bits // 8) + scales + (-(-groups * self.bits // 8) if self.scheme == "affine" else 0)
-
-    def _spread(self, of_groups: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
-        return _to_each(of_groups, shape, self.axis, self.group)
 
 
 def quantize_int(
@@ -112,9 +116,8 @@ def quantize_int(
     if narrow and not signed:
         raise BadValue("narrow=True leaves out the lowest of signed codes, and signed=False has none below 0. Leave one of them out.")
     given = take(x)
-    values = np.asarray(given.values, dtype=np.float64)
+    values = given.values
     axes = _axes(axis, group, values.ndim)
-    _check_values(values, scale is not None)
     least, most = _ends(bits, signed, narrow)
     shape = _group_shape(values.shape, axes, group)
     if scale is None:
@@ -122,6 +125,7 @@ def quantize_int(
         if zero_point is not None:
             raise BadValue("zero_point is given without its scale. Give both, or leave both to be found.")
     else:
+        _check_values(values, endless_too=False)
         scale_G = _given("scale", scale, shape)
         if scale_G.size and not (np.isfinite(scale_G).all() and scale_G.min() > 0):
             raise BadValue("scale must be finite numbers above 0.")
@@ -130,15 +134,19 @@ def quantize_int(
         zero_G = np.full(shape, float(middle)) if zero_point is None else _given("zero_point", zero_point, shape)
         if zero_G.size and ((zero_G != np.rint(zero_G)).any() or zero_G.min() < least or zero_G.max() > most):
             raise BadValue(f"zero_point must be whole numbers among the codes {least} to {most}.")
-    with np.errstate(over="ignore", under="ignore"):
-        quotient = values / _to_each(scale_G, values.shape, axes, group)
-    codes = round_whole(quotient, rounding, seed) + _to_each(zero_G, values.shape, axes, group)
-    beyond = int(((codes < least) | (codes > most)).sum())
-    dtype = np.dtype(f"{'i' if signed else 'u'}{1 if bits <= 8 else 2}")
+    codes = np.empty(values.shape, dtype=np.dtype(f"{'i' if signed else 'u'}{1 if bits <= 8 else 2}"))
+    clipped, row = 0, values.size // max(len(values), 1) if values.ndim else 1
+    for part, groups in _slabs(values.shape, axes, group):
+        slab = np.asarray(values[part], dtype=np.float64)
+        with np.errstate(over="ignore", under="ignore"):
+            quotient = slab / _to_each(scale_G[groups], slab.shape, axes, group)
+        found = round_whole(quotient, rounding, seed, part.start * row if isinstance(part, slice) else 0) + _to_each(zero_G[groups], slab.shape, axes, group)
+        clipped += int(np.count_nonzero((found < least) | (found > most)))
+        codes[part] = np.clip(found, least, most)
     return Quantized(
-        codes=given.back(np.asarray(np.clip(codes, least, most), dtype=dtype)), scale=given.back(np.asarray(scale_G, dtype=np.float32)),
+        codes=given.back(codes), scale=given.back(np.asarray(scale_G, dtype=np.float32)),
         zero_point=given.back(np.asarray(zero_G, dtype=np.int32)), bits=bits, scheme=scheme, signed=signed, narrow=narrow, axis=axes, group=group,
-        scale_format=scale_format, clipped=beyond,
+        scale_format=scale_format, clipped=clipped,
     )  # fmt: skip
 
 
@@ -164,10 +172,12 @@ def round_whole(x: Floats, rounding: str = "rne", seed: int = 0, first: int = 0)
 
 
 def _found(
-    x: Floats, bits: int, scheme: str, signed: bool, least: int, most: int, axes: tuple[int, ...] | None, group: int | None, scale_format: str
+    x: npt.NDArray[Any], bits: int, scheme: str, signed: bool, least: int, most: int, axes: tuple[int, ...] | None, group: int | None, scale_format: str
 ) -> tuple[Floats, Floats]:
     """Scale and zero point of every group; 1 and the code of zero where all of it is zero or there is nothing."""
     low, high = _reduced(x, np.minimum, axes, group), _reduced(x, np.maximum, axes, group)
+    if not (np.isfinite(low).all() and np.isfinite(high).all()):
+        _check_values(x, endless_too=True)
     spread = np.maximum(high, -low) / ((1 << (bits - 1)) - 1) if scheme == "symmetric" else high / (most - least) - low / (most - least)
     scale = _kept(np.where(spread > 0, spread, 1.0), scale_format)
     if scheme == "symmetric":
@@ -175,14 +185,28 @@ def _found(
     return scale, np.clip(np.rint(least - low / scale), least, most)
 
 
-def _reduced(x: Floats, pick: Any, axes: tuple[int, ...] | None, group: int | None) -> Floats:
+def _reduced(x: npt.NDArray[Any], pick: Any, axes: tuple[int, ...] | None, group: int | None) -> Floats:
     """min(x, 0) or max(x, 0) of every group."""
-    if group is not None:
-        assert axes is not None
-        if not x.size:
-            return np.zeros(_group_shape(x.shape, axes, group))
-        return np.asarray(pick.reduceat(np.asarray(pick(x, 0.0)), np.arange(0, x.shape[axes[0]], group), axis=axes[0]))
-    return np.asarray(pick.reduce(x, axis=axes, keepdims=axes is not None, initial=0.0))
+    if not x.size:
+        return np.zeros(_group_shape(x.shape, axes, group))
+    if group is None or axes is None:
+        return np.asarray(pick.reduce(x, axis=axes, keepdims=axes is not None, initial=0.0), dtype=np.float64)
+    return np.asarray(pick(pick.reduceat(x, np.arange(0, x.shape[axes[0]], group), axis=axes[0]), 0.0), dtype=np.float64)
+
+
+def _slabs(shape: tuple[int, ...], axes: tuple[int, ...] | None, group: int | None) -> Iterator[tuple[Any, Any]]:
+    """Pieces of the first axis that stay in the cache, in whole groups, each with where its groups are."""
+    if not shape:
+        yield (), ()
+        return
+    row = math.prod(shape[1:])
+    step = max(1, _AT_ONCE // max(row, 1))
+    shared = axes is None or (0 in axes and group is None)
+    along = group if group is not None and axes == (0,) else 1
+    step = -(-step // along) * along
+    for start in range(0, shape[0], step):
+        groups = ... if shared else slice(start // along, -(-min(start + step, shape[0]) // along))
+        yield slice(start, min(start + step, shape[0])), groups
 
 
 def _kept(scale: Floats, scale_format: str) -> Floats:
@@ -206,11 +230,11 @@ def _check(bits: int, scheme: str, rounding: str, group: int | None) -> None:
         raise BadValue(f"group={group!r} must be a whole number of neighbours, 1 or more.")
 
 
-def _check_values(values: Floats, scaled: bool) -> None:
+def _check_values(values: npt.NDArray[Any], *, endless_too: bool) -> None:
     lost = int(np.isnan(values).sum())
     if lost:
         raise BadValue(f"x holds {lost} NaN, and whole numbers have no code for it. Replace them first.")
-    endless = 0 if scaled else int(np.isinf(values).sum())
+    endless = int(np.isinf(values).sum()) if endless_too else 0
     if endless:
         raise BadValue(f"x holds {endless} infinite numbers, so no scale reaches them. Clip them first, or give scale= (they become the last code).")
 

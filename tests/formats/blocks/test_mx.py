@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from thrifty.errors import BadValue, UnknownName
 from thrifty.formats import ELEMENTS, SCALES, Blocks, bfp, decode, float_spec, mx
-from thrifty.formats.blocks import calls
+from thrifty.formats.blocks import calls, value
+from thrifty.formats.blocks import plain as blocks_plain
 from thrifty.loops import has_numba
 
 LARGEST = {"e4m3": (8, 448), "e5m2": (15, 57344), "e3m2": (4, 28), "e2m3": (2, Fraction(15, 2)), "e2m1": (2, 6), "int8": (0, Fraction(127, 64))}
@@ -137,9 +138,13 @@ def test_formula_axis_short_blocks_and_strides() -> None:
 
 
 def plain(monkeypatch: pytest.MonkeyPatch, call: Any) -> Blocks:
+    """Made without compiled loops; so are its values."""
     with monkeypatch.context() as patch:
         patch.setattr(calls, "has_numba", lambda: False)
         found: Blocks = call()
+        compiled = found.values()
+        patch.setattr(value, "has_numba", lambda: False)
+        np.testing.assert_array_equal(found.values(), compiled)
     return found
 
 
@@ -204,6 +209,17 @@ def test_property_directed_and_random_modes_take_one_of_the_neighbours() -> None
         np.testing.assert_array_equal(drawn[7], mx(x, element, "rceil", rounding="stochastic", seed=7).values())
     tiny = np.array([6.0, 1e-300, -1e-300])
     assert mx(tiny, rounding="ru").values().tolist() == [6, 0.5, -0.0]
+
+
+def test_property_pieces_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plain path takes large arrays a piece at a time, and draws go on from piece to piece."""
+    x = np.random.default_rng(6).normal(size=(7, 45)) * 1.1
+    calls_of = (lambda: mx(x, "e2m3", rounding="stochastic", seed=3), lambda: bfp(x, 6, 8, rounding="random"), lambda: mx(x, "e4m3", rounding="ru"))
+    whole = [call() for call in calls_of]
+    monkeypatch.setattr(blocks_plain, "_AT_ONCE", 64)
+    for call, one in zip(calls_of, whole, strict=True):
+        np.testing.assert_array_equal(call().codes, one.codes)
+        np.testing.assert_array_equal(call().scales, one.scales)
 
 
 def test_formula_tensors_come_back_as_tensors() -> None:

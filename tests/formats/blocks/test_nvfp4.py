@@ -10,7 +10,7 @@ import pytest
 
 from thrifty.errors import BadValue
 from thrifty.formats import decode, nvfp4
-from thrifty.formats.blocks import calls
+from thrifty.formats.blocks import calls, value
 from thrifty.loops import has_numba
 
 E2M1 = [Fraction(each) for each in (0, "1/2", 1, "3/2", 2, 3, 4, 6)]
@@ -89,6 +89,9 @@ def test_property_compiled_and_plain_are_the_same(monkeypatch: pytest.MonkeyPatc
             with monkeypatch.context() as patch:
                 patch.setattr(calls, "has_numba", lambda: False)
                 other = nvfp4(x, tensor_scale=tensor_scale)
+                patch.setattr(value, "has_numba", lambda: False)
+                values = other.values()
+            np.testing.assert_array_equal(one.values(), values)
             np.testing.assert_array_equal(one.codes, other.codes)
             np.testing.assert_array_equal(one.scales, other.scales)
 
