@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thrifty.formats.accumulators.kernels import chains, fused
+from thrifty.formats.accumulators.kernels.exact import keep_exact
 from thrifty.formats.accumulators.kernels.truncated import keep_truncated
 from thrifty.formats.accumulators.plain.cores import Scales
 from thrifty.formats.accumulators.plain.fused import fits
@@ -36,6 +37,9 @@ def _compiled(a_MK: Floats, b_KN: Floats, how: Accumulator, start: Floats, scale
             return None
         if how.format == "fp32" and fused.FUSES:
             return fused.chain(a_MK, b_KN, start, np.float32)
+    if how.kind == "exact":
+        wide = how.format != "fp64" and not float_spec("fp32").holds(how.spec_inside)
+        return None if wide or not fits(a_MK) or not fits(b_KN) else keep_exact(a_MK, b_KN, how.spec_inside)
     return chains.keep_chain(a_MK, b_KN, how, start) if how.kind in chains.KINDS else None
 
 

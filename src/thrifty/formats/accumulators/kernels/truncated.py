@@ -1,8 +1,8 @@
 """The "truncated" fused addition (see catalogue/tensor_cores.toml), a row of the result by blocks of columns.
 
 Significands are not cut out: a product of operands is exact in FP64, and so is it times the power of two that brings the chosen last bit to 1, whose whole
-part is then what truncation toward zero leaves. Whole numbers below 2^53 add exactly in FP64. Exponents stand beside the operands, as FP32 so that vectors of them are added and
-compared, since products are aligned by the sum of their operands' exponents, not by their own.
+part is then what truncation toward zero leaves. Whole numbers below 2^53 add exactly in FP64. Exponents stand beside the operands, since products are aligned
+by the sum of their operands' exponents, not by their own; as FP32, so that vectors of them are added and compared.
 """
 
 from __future__ import annotations
