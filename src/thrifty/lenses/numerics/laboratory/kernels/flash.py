@@ -7,8 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from thrifty.formats.elementary import LOG2E
-from thrifty.formats.rounding.kernels import round_row
-from thrifty.lenses.numerics.laboratory.kernels.lanes import STAYS, settle
+from thrifty.lenses.numerics.laboratory.kernels.lanes import STAYS, round_chunk, settle
 from thrifty.lenses.numerics.laboratory.kernels.micro import LANES
 from thrifty.lenses.numerics.laboratory.kernels.outputs import added, added_once, keep_rows, mixed, mixed_once, over_rows, values
 from thrifty.lenses.numerics.laboratory.kernels.tiles import (
@@ -61,17 +60,23 @@ def attend_blocks(first_block: int, last_block: int, order: Any, q: Any, k: Any,
     alpha, beta, fresh, held, row = np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)
     a, b, e, summed, same = (np.empty(LANES, q.dtype), np.empty(LANES, q.dtype), np.empty(LANES, q.dtype), np.empty(LANES, q.dtype),
                              np.empty(LANES, q.dtype))  # fmt: skip
+    lanes = top.size  # not a constant: loops of a constant length are unrolled, and then not made of vector instructions
     q_rows, no_rows = np.ones(LANES), np.ones(0)
     for place in range(first_block, last_block):
         g, r0 = order[place] // blocks, (order[place] % blocks) * LANES
         rows, kv = min(LANES, seq - r0), g // groups
         for c in range(d):
-            for r in range(LANES):
-                turned[c * LANES + r] = q[g, r0 + r, c] if r < rows else 0
+            for r in range(lanes):
+                turned[c * lanes + r] = q[g, r0 + r, c] if r < rows else 0
         scaled, slope = q_scale.shape[0] > 0, (slopes[g % slopes.size] if slopes.size > 0 else -1.0)
-        for r in range(LANES):
+        for r in range(lanes):
             q_rows[r] = q_scale[g, r0 + r] if scaled and r < rows else 1.0
-        top[:], total[:], o[:], tally[:] = -np.inf, 0.0, 0, 0.0
+        for r in range(lanes):
+            top[r], total[r] = -np.inf, 0.0
+            for kind in range(6):
+                tally[kind, r] = 0.0
+        for i in range(dv * lanes):
+            o[i] = 0
         for t in range(tiles.shape[0]):
             first, last = tiles[t, 0], tiles[t, 1]
             w = last - first
@@ -80,14 +85,15 @@ def attend_blocks(first_block: int, last_block: int, order: Any, q: Any, k: Any,
                 continue
             partial = found == 2
             if not partial:
-                visits[:] = 1
+                for r in range(lanes):
+                    visits[r] = 1
             rows_times(k, (kv * seq_kv + first) * d, d, 1, w, d, turned, s)
             scores(s, chunk, here, w, first, r0 + seq_kv - seq, factor, scaled, q_rows, k_scale[kv, first:last] if scaled else no_rows, slope, partial, seen,
                    narrow_store, sites, kinds, floats, words)  # fmt: skip
-            for r in range(LANES):
+            for r in range(lanes):
                 a[r] = here[r]
             count_scores(s, a, same, tally, w, partial, seen)
-            for r in range(LANES):
+            for r in range(lanes):
                 tally[VISITS, r] += visits[r]
                 tally[REPEATED, r] += same[r] > 1.0
                 if beta_fix != 0.0 and same[r] > 1.0:
@@ -99,36 +105,36 @@ def attend_blocks(first_block: int, last_block: int, order: Any, q: Any, k: Any,
                 against = here[r] if algorithm == FLASH1 else grown[r]
                 base[r] = against if against != -np.inf else 0.0
             weights(s, chunk, base, summed, tally, w, degree, p_scale, algorithm != BASELINE or after, again, partial, seen, sites)
-            for r in range(LANES):
+            for r in range(lanes):
                 fresh[r] = summed[r]
-            round_row(fresh, LANES, sites[L_STORE])
+            round_chunk(fresh, lanes, sites[L_STORE])
             if algorithm == BASELINE and not after:
                 divided(s, chunk, fresh, tally, w, p_scale, again, partial, seen, sites)
             rows_times(v, (kv * seq_kv + first) * dv, 1, dv, dv, w, s, pv)
             if scaled or p_scale != 1.0:
                 scaled_values(pv, row, dv, v_scale[kv, first] if scaled else 1.0, p_scale, sites)
             elif alike < 0 or algorithm != FLASH1:  # else rounded in mixed_once
-                values(pv, dv * LANES, sites, kinds, floats, words)
+                values(pv, dv * lanes, sites, kinds, floats, words)
             if partial:
-                for i in range(dv * LANES):
+                for i in range(dv * lanes):
                     old[i] = o[i]
             if algorithm == BASELINE:
-                for i in range(dv * LANES):
+                for i in range(dv * lanes):
                     o[i] = pv[i]
-                for r in range(LANES):
+                for r in range(lanes):
                     held[r] = fresh[r]
             elif algorithm == FLASH1:
                 factor_row(top, grown, alpha, sites)
                 factor_row(here, grown, beta, sites)
-                for r in range(LANES):
+                for r in range(lanes):
                     held[r], fresh[r] = alpha[r] * total[r], beta[r] * fresh[r]
-                round_row(held, LANES, sites[L_MUL])
-                round_row(fresh, LANES, sites[L_MUL])
-                for r in range(LANES):
+                round_chunk(held, lanes, sites[L_MUL])
+                round_chunk(fresh, lanes, sites[L_MUL])
+                for r in range(lanes):
                     a[r], b[r] = held[r], beta[r]
                     held[r] = held[r] + fresh[r]
-                round_row(held, LANES, sites[L_ADD])
-                for r in range(LANES):
+                round_chunk(held, lanes, sites[L_ADD])
+                for r in range(lanes):
                     e[r] = held[r]
                 if alike >= 0 and not scaled and p_scale == 1.0:
                     mixed_once(o, pv, a, b, e, dv, alike, floats[O_ADD], words[O_ADD])
@@ -136,30 +142,30 @@ def attend_blocks(first_block: int, last_block: int, order: Any, q: Any, k: Any,
                     mixed(o, pv, a, b, e, dv, sites, kinds, floats, words)
             else:
                 factor_row(top, grown, alpha, sites)
-                for r in range(LANES):
+                for r in range(lanes):
                     held[r] = alpha[r] * total[r]
                     a[r] = alpha[r]
-                round_row(held, LANES, sites[L_MUL])
-                for r in range(LANES):
+                round_chunk(held, lanes, sites[L_MUL])
+                for r in range(lanes):
                     stays = rescale != 0.0 and top[r] != -np.inf and (here[r] - top[r]) * LOG2E <= rescale
                     held[r] = (total[r] if stays else held[r]) + fresh[r]
-                round_row(held, LANES, sites[L_ADD])
+                round_chunk(held, lanes, sites[L_ADD])
                 if alike == STAYS:
                     added_once(o, pv, a, dv)
                 else:
                     added(o, pv, a, dv, sites, kinds, floats, words)
             if partial:
                 keep_rows(o, old, visits, dv)
-            for r in range(LANES):
+            for r in range(lanes):
                 top[r], total[r] = (grown[r], held[r]) if visits[r] else (top[r], total[r])
         if algorithm == FLASH2 or after:
-            for r in range(LANES):
+            for r in range(lanes):
                 b[r] = total[r]
             over_rows(o, b, dv)
-            settle(o, dv * LANES, O_DIV, sites, kinds, floats, words)
+            settle(o, dv * lanes, O_DIV, sites, kinds, floats, words)
         for r in range(rows):
             tops[g, r0 + r], totals[g, r0 + r] = top[r], total[r]
             for c in range(dv):
-                out[g, r0 + r, c] = o[c * LANES + r] if total[r] != 0.0 else 0.0
+                out[g, r0 + r, c] = o[c * lanes + r] if total[r] != 0.0 else 0.0
             for kind in range(6):
                 counts[kind] += int(tally[kind, r])

@@ -1,7 +1,7 @@
 """Rounding of buffers that hold FP32 or FP64, in place, and e^x by a cubic. Imported only where Numba is.
 
-FP64 is rounded by the loops of `thrifty.formats`. FP32 is rounded in its own arithmetic: as it is (FP32), on its words (BF16 and its kin, which share its
-exponents), or by adding and taking off a power of two (all else that is narrower).
+To nearest only, in the buffer's own arithmetic: by adding and taking off a power of two whose spacing is the format's (see `formats.rounding.kernels`), or
+on FP32's words for BF16 and its kin, which share its exponents. Fewer kinds than there is room for: each is compiled into every loop.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from numba.extending import overload
 
 from thrifty.formats.elementary import LOG2E
 from thrifty.formats.elementary_kernels import exp
-from thrifty.formats.rounding.kernels import round_row
 from thrifty.formats.words import float_of, inlined, narrowed, shifted, word_of
+from thrifty.lenses.numerics.laboratory.kernels.inner import apart, inner
 from thrifty.lenses.numerics.laboratory.polynomials import CUBIC
-from thrifty.loops import jit
 
-STAYS, ALIGNED, NEAREST = range(3)
-"""Kinds of rounding in FP32."""
+STAYS, ALIGNED, NEAREST, SINGLE = range(4)
+"""Kinds of rounding: none; on FP32's word; by an addition; FP64 to FP32."""
 C0, C1, C2, C3 = CUBIC
 _QUIET, _INFINITE = np.uint32(1 << 22), np.uint32(0xFF << 23)
+_INFINITE64, _SIGN64 = np.uint64(0x7FF << 52), np.uint64(1 << 63)
 
 
 @inlined
@@ -44,16 +44,43 @@ def cubic(x: Any) -> Any:
     return result if x == x else x
 
 
-@jit
+@inlined
+def _nearest64(x: Any, normal: Any, step: Any, clip: Any, largest: Any, lost: Any) -> Any:
+    word = word_of(x)
+    size = np.abs(x)
+    held = size if size < clip else clip
+    power = float_of(word_of(held if held > normal else normal) & _INFINITE64) * step
+    held = (held + power) - power
+    held = lost if held > largest else held
+    held = float_of(word_of(held) | (word & _SIGN64))
+    return x if size != size else held
+
+
+@inner
+def round_chunk(x: Any, n: int, rule: Any) -> None:
+    """x[:n] of FP64, rounded in place. rule: (kind, smallest normal, 2^(52 - mantissa bits), clip, largest, what lies beyond)."""
+    apart()
+    if rule[0] == SINGLE:
+        for i in range(n):
+            x[i] = np.float64(np.float32(x[i]))
+    elif rule[0] == NEAREST:
+        f0, f1, f2, f3, f4 = rule[1], rule[2], rule[3], rule[4], rule[5]
+        for i in range(n):
+            x[i] = _nearest64(x[i], f0, f1, f2, f3, f4)
+
+
+@inner
 def exp_row(x: Any, n: int) -> None:
     """x[:n] ← e^x[:n]."""
+    apart()
     for i in range(n):
         x[i] = exp(x[i])
 
 
-@jit
+@inner
 def cubic_row(x: Any, n: int) -> None:
     """x[:n] ← e^x[:n]."""
+    apart()
     for i in range(n):
         x[i] = cubic(x[i])
 
@@ -83,8 +110,9 @@ def nearest(x: Any, normal: Any, step: Any, clip: Any, largest: Any, lost: Any) 
     return x if size != size else held
 
 
-@jit
+@inner
 def _settle32(x: Any, n: int, kind: int, f: Any, w: Any) -> None:
+    apart()
     if kind == ALIGNED:
         drop, clip = w[0], w[1]
         for i in range(n):
@@ -111,6 +139,6 @@ def _settle(x: Any, n: int, site: int, sites: Any, kinds: Any, floats: Any, word
         return narrow
 
     def whole(x: Any, n: int, site: int, sites: Any, kinds: Any, floats: Any, words: Any) -> None:
-        round_row(x, n, sites[site])
+        round_chunk(x, n, sites[site])
 
     return whole

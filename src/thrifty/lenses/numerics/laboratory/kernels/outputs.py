@@ -11,13 +11,14 @@ from typing import Any
 import numba
 from numba.extending import overload
 
+from thrifty.lenses.numerics.laboratory.kernels.inner import apart, inner
 from thrifty.lenses.numerics.laboratory.kernels.lanes import ALIGNED, STAYS, aligned, nearest, settle
 from thrifty.lenses.numerics.laboratory.kernels.tiles import O_ADD, O_DIV, O_MUL, PV_STORE
-from thrifty.loops import jit
 
 
-@jit
+@inner
 def times_rows(x: Any, by: Any, channels: int) -> None:
+    apart()
     lanes = by.size
     for c in range(channels):
         at = c * lanes
@@ -25,9 +26,10 @@ def times_rows(x: Any, by: Any, channels: int) -> None:
             x[at + r] = x[at + r] * by[r]
 
 
-@jit
+@inner
 def over_rows(x: Any, by: Any, channels: int) -> None:
     """0 where the row's divisor is 0."""
+    apart()
     lanes = by.size
     for c in range(channels):
         at = c * lanes
@@ -36,8 +38,9 @@ def over_rows(x: Any, by: Any, channels: int) -> None:
     empty_rows(x, by, channels)
 
 
-@jit
+@inner
 def empty_rows(x: Any, by: Any, channels: int) -> None:
+    apart()
     lanes = by.size
     for r in range(lanes):
         if by[r] == 0:
@@ -45,15 +48,17 @@ def empty_rows(x: Any, by: Any, channels: int) -> None:
                 x[c * lanes + r] = 0
 
 
-@jit
+@inner
 def add_to(x: Any, y: Any, n: int) -> None:
+    apart()
     for i in range(n):
         x[i] = x[i] + y[i]
 
 
-@jit
+@inner
 def keep_rows(x: Any, kept: Any, visits: Any, channels: int) -> None:
     """What rows that do not visit held before."""
+    apart()
     lanes = visits.size
     for c in range(channels):
         at = c * lanes
@@ -61,9 +66,10 @@ def keep_rows(x: Any, kept: Any, visits: Any, channels: int) -> None:
             x[at + r] = x[at + r] if visits[r] else kept[at + r]
 
 
-@jit
+@inner
 def mixed(o: Any, pv: Any, a: Any, b: Any, both: Any, channels: int, sites: Any, kinds: Any, floats: Any, words: Any) -> None:
     """Flash 1: o ← (a·o + b·pv) / both."""
+    apart()
     n = channels * a.size
     times_rows(o, a, channels)
     settle(o, n, O_MUL, sites, kinds, floats, words)
@@ -75,8 +81,9 @@ def mixed(o: Any, pv: Any, a: Any, b: Any, both: Any, channels: int, sites: Any,
     settle(o, n, O_DIV, sites, kinds, floats, words)
 
 
-@jit
+@inner
 def _mixed_bare(o: Any, pv: Any, a: Any, b: Any, both: Any, channels: int) -> None:
+    apart()
     lanes = a.size
     for c in range(channels):
         at = c * lanes
@@ -85,8 +92,9 @@ def _mixed_bare(o: Any, pv: Any, a: Any, b: Any, both: Any, channels: int) -> No
     empty_rows(o, both, channels)
 
 
-@jit
+@inner
 def _mixed_single(o: Any, pv: Any, a: Any, b: Any, both: Any, channels: int, kind: int, f: Any, w: Any) -> None:
+    apart()
     lanes = a.size
     if kind == ALIGNED:
         drop, clip = w[0], w[1]
@@ -129,9 +137,10 @@ def _mixed_once(o: Any, pv: Any, a: Any, b: Any, both: Any, channels: int, kind:
     return double
 
 
-@jit
+@inner
 def added(o: Any, pv: Any, a: Any, channels: int, sites: Any, kinds: Any, floats: Any, words: Any) -> None:
     """Flash 2: o ← a·o + pv."""
+    apart()
     n = channels * a.size
     times_rows(o, a, channels)
     settle(o, n, O_MUL, sites, kinds, floats, words)
@@ -139,9 +148,10 @@ def added(o: Any, pv: Any, a: Any, channels: int, sites: Any, kinds: Any, floats
     settle(o, n, O_ADD, sites, kinds, floats, words)
 
 
-@jit
+@inner
 def added_once(o: Any, pv: Any, a: Any, channels: int) -> None:
     """The same where nothing is rounded beside FP32 or FP64."""
+    apart()
     lanes = a.size
     for c in range(channels):
         at = c * lanes
@@ -149,6 +159,6 @@ def added_once(o: Any, pv: Any, a: Any, channels: int) -> None:
             o[at + r] = a[r] * o[at + r] + pv[at + r]
 
 
-@jit
+@inner
 def values(pv: Any, n: int, sites: Any, kinds: Any, floats: Any, words: Any) -> None:
     settle(pv, n, PV_STORE, sites, kinds, floats, words)

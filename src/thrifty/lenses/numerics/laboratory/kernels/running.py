@@ -1,6 +1,6 @@
 """Which policies the compiled loop serves, and how it is called. May be imported where Numba is not.
 
-It serves what it computes bit by bit as `plain` does: sums kept by fused chains, all in FP32 or all in FP64, and modes that do not draw. With FP64 sums
+It serves what it computes bit by bit as `plain` does: sums kept by fused chains, all in FP32 or all in FP64, and rounding to nearest. With FP64 sums
 all steps are FP64 as they are in `plain`. With FP32 sums the output is FP32 at every step, and an FP32 operation rounded again is the FP64 operation
 rounded once where the site keeps FP32, or at most 11 bits and what goes into the operation is no finer than what comes out: 24 ≥ 2·11 + 2 (Figueroa 1995).
 """
@@ -36,7 +36,7 @@ def served(problem: Problem) -> type[np.float32] | type[np.float64] | None:
         return None
     sums = {str(parse_accumulator(problem.steps.accumulator(site))) for site in ("s.acc", "l.acc", "o.acc")}
     used = [roundings[site] for site in (*SITES, "in.q", "in.k", "in.v")]
-    if any(to.mode in ("stochastic", "random") or not to.spec.signed or not to.spec.subnormals for to in used):
+    if not all(_nearest_alone(to) for to in used):
         return None
     if not problem.sight.everything and (roundings["s.sub"].overflow != "inf"):
         return None
@@ -61,15 +61,23 @@ def _plain(to: Rounding) -> bool:
     return to.mode == "rne" and not to.flush and to.overflow == "inf"
 
 
+def _nearest_alone(to: Rounding) -> bool:
+    """To nearest, FP64, FP32 or a format whose spacing FP64's own addition can take; numbers too large become infinite, or the largest (FP32: infinite)."""
+    spec = to.spec
+    if to.mode != "rne" or to.flush or (to.overflow == "nan" and spec.infinities) or not spec.signed or not spec.subnormals or spec.no_number == "minus_zero":
+        return False
+    if spec.name in ("fp64", "fp32"):
+        return to.overflow == "inf"
+    return 0 < spec.mantissa_bits < 52 and spec.emin - spec.mantissa_bits > -1000 and spec.emax + 53 - spec.mantissa_bits <= 1023
+
+
 def _in_single(to: Rounding) -> bool:
     """FP32, or a format whose rounding of an FP32 operation is as good as one rounding, also where numbers are subnormal."""
     spec = to.spec
-    if to.mode != "rne" or to.flush or (to.overflow == "nan" and spec.infinities):
-        return False
     if spec == float_spec("fp32"):
-        return to.overflow == "inf"
+        return True
     far = 2 * (spec.emin - spec.mantissa_bits) >= -149 and spec.emin - spec.mantissa_bits >= -100
-    return 0 < spec.mantissa_bits <= 10 and spec.no_number != "minus_zero" and ((far and spec.emax < 100) or _shares(spec))
+    return spec.mantissa_bits <= 10 and ((far and spec.emax < 100) or _shares(spec))
 
 
 def _shares(spec: FloatSpec) -> bool:
@@ -79,15 +87,15 @@ def _shares(spec: FloatSpec) -> bool:
 
 def parts(problem: Problem, kind: Any, tally: Any) -> list[tuple[Floats, Floats, Floats]]:
     """For each split: output over its row sum (batch, H, N, d_v), row maximum and row sum (batch, H, N). Counts are added to `tally`."""
-    from thrifty.formats.rounding.kernels import parameters
     from thrifty.lenses.numerics.laboratory.kernels.flash import BASELINE, FLASH1, FLASH2, attend_blocks
-    from thrifty.lenses.numerics.laboratory.kernels.lanes import ALIGNED, NEAREST, STAYS
+    from thrifty.lenses.numerics.laboratory.kernels.lanes import ALIGNED, NEAREST, SINGLE, STAYS
     from thrifty.lenses.numerics.laboratory.kernels.micro import LANES
     from thrifty.loops import in_threads
 
     policy, options = problem.policy, problem.policy.options
     roundings = [problem.steps.roundings[site] for site in SITES]
-    sites = np.array([parameters(to) for to in roundings])
+    chunk_kinds = [STAYS if to.spec.name == "fp64" else SINGLE if to.spec.name == "fp32" else NEAREST for to in roundings]
+    sites = np.array([(float(each), *_addition(to, 52)) for each, to in zip(chunk_kinds, roundings, strict=True)])
     kinds = np.full(len(SITES), -1, dtype=np.int64)
     floats, words = np.zeros((len(SITES), 5), dtype=np.float32), np.zeros((len(SITES), 2), dtype=np.uint32)
     for place, to in enumerate(roundings if kind is np.float32 else []):
@@ -96,7 +104,7 @@ def parts(problem: Problem, kind: Any, tally: Any) -> list[tuple[Floats, Floats,
             if kinds[place] == ALIGNED:
                 words[place] = 23 - to.spec.mantissa_bits, (to.spec.largest_code + (to.overflow != "saturate")) << (23 - to.spec.mantissa_bits)
             elif kinds[place] == NEAREST:
-                floats[place] = _nearest(to)
+                floats[place] = _addition(to, 23)
     q, k, v = (np.ascontiguousarray(x.reshape(-1, *x.shape[2:]), dtype=kind) for x in (problem.q, problem.k, problem.v))
     batch, heads, seq, _ = problem.q.shape
     none = np.zeros((0, 0))
@@ -146,10 +154,9 @@ def _alike(output: list[Rounding], kind: int) -> int:
     return 0 if free else int(kind)
 
 
-def _nearest(to: Rounding) -> tuple[float, ...]:
-    """(smallest normal, 2^(23 - mantissa bits), what sizes are clipped at, largest, what lies beyond) for an addition in FP32."""
+def _addition(to: Rounding, bits: int) -> tuple[float, ...]:
+    """(smallest normal, 2^(bits - mantissa bits), what sizes are clipped at, largest, what lies beyond) for an addition in FP32 (23) or FP64 (52)."""
     spec = to.spec
-    lost = spec.largest if to.overflow == "saturate" else np.inf if spec.infinities and to.overflow == "inf" else np.nan
-    clip = spec.largest if to.overflow == "saturate" else spec.largest + 2.0 ** (spec.emax - spec.mantissa_bits)
-    return spec.smallest_normal, 2.0 ** (23 - spec.mantissa_bits), clip, spec.largest, lost
-
+    lost = spec.largest if to.overflow == "saturate" else np.inf if to.overflow == "inf" else np.nan
+    clip = spec.largest if to.overflow == "saturate" else min(spec.largest + 2.0 ** (spec.emax - spec.mantissa_bits), 2.0**1023)
+    return spec.smallest_normal, 2.0 ** (bits - spec.mantissa_bits), clip, spec.largest, lost

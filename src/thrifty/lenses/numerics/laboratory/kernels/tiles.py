@@ -6,10 +6,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from thrifty.formats.rounding.kernels import round_row
-from thrifty.lenses.numerics.laboratory.kernels.lanes import cubic_row, exp_row, settle
+from thrifty.lenses.numerics.laboratory.kernels.inner import apart, inner
+from thrifty.lenses.numerics.laboratory.kernels.lanes import cubic_row, exp_row, round_chunk, settle
 from thrifty.lenses.numerics.laboratory.kernels.micro import LANES, WIDE, narrow, wide
-from thrifty.loops import jit
 
 CHUNK: Final = 16
 """Keys whose scores are FP64 at once: 4 KiB."""
@@ -22,9 +21,10 @@ SITES: Final = (
 VISITS, RESCALES, REPEATED, SEEN, UNDERFLOWS, OVERFLOWS = range(6)
 
 
-@jit
+@inner
 def rows_times(a: Any, at: int, row: int, step: int, count: int, depth: int, b: Any, out: Any) -> None:
     """out[i·LANES + r] = Σ_k a.flat[at + i·row + k·step] · b[k·LANES + r] for i < count."""
+    apart()
     i = 0
     while i + WIDE <= count:
         wide(a, at + i * row, row, step, b, out, i * LANES, depth)
@@ -34,9 +34,10 @@ def rows_times(a: Any, at: int, row: int, step: int, count: int, depth: int, b: 
         i += 1
 
 
-@jit
+@inner
 def look(seen: Any, visits: Any, mask: Any, sight: Any, g: int, r0: int, rows: int, first: int, last: int) -> int:
     """Which of keys first to last - 1 queries r0, … see: 0 none does any, 1 all do all, 2 as `seen` (and visits, by query) says."""
+    apart()
     seq, seq_kv, causal, before, after = sight[0], sight[1], sight[2], sight[3], sight[4]
     low, high = r0 + seq_kv - seq, r0 + rows - 1 + seq_kv - seq
     if (causal and first > high) or (before >= 0 and last - 1 < low - before) or (after >= 0 and first > high + after):
@@ -44,8 +45,8 @@ def look(seen: Any, visits: Any, mask: Any, sight: Any, g: int, r0: int, rows: i
     whole = (not causal or last - 1 <= low) and (before < 0 or first >= high - before) and (after < 0 or last - 1 <= low + after)
     if whole and mask.shape[0] == 0:
         return 1
-    found = 0
-    for r in range(LANES):
+    found, lanes = 0, visits.size
+    for r in range(lanes):
         visits[r] = 0
         place = low + r
         start, stop = first, last
@@ -61,46 +62,48 @@ def look(seen: Any, visits: Any, mask: Any, sight: Any, g: int, r0: int, rows: i
             good = start <= j < stop
             if good and mask.shape[0] > 0:
                 good = mask[g % mask.shape[0], r0 + r, j] != 0
-            seen[(j - first) * LANES + r] = good
+            seen[(j - first) * lanes + r] = good
             visits[r] |= good
         found |= visits[r]
     return 2 if found else 0
 
 
-@jit
+@inner
 def scores(s: Any, chunk: Any, here: Any, w: int, first: int, low: int, factor: float, scaled: bool, q_rows: Any, k_rows: Any, slope: float, partial: bool,
            seen: Any, narrow_store: bool, sites: Any, kinds: Any, floats: Any, words: Any) -> None:  # fmt: skip
     """Products s become scores: scaled, biased, -inf where unseen. here: their maximum, NaN where one is.
 
     factor: 0 where there is none; q_rows, k_rows: scales taken out of queries (LANES) and keys, or empty; slope: ALiBi's, or below 0
     """
-    lanes = here.size  # not a constant: loops of a constant length are unrolled, and then not made of vector instructions
+    apart()
+    lanes = here.size
     if narrow_store:
         settle(s, w * lanes, S_STORE, sites, kinds, floats, words)
-    here[:] = -np.inf
+    for r in range(lanes):
+        here[r] = -np.inf
     for start in range(0, w, CHUNK):
         count = min(CHUNK, w - start)
         n, at = count * lanes, start * lanes
         for i in range(n):
             chunk[i] = s[at + i]
         if not narrow_store:
-            round_row(chunk, n, sites[S_STORE])
+            round_chunk(chunk, n, sites[S_STORE])
         if scaled:
             for j in range(count):
                 key, row = k_rows[start + j], j * lanes
                 for r in range(lanes):
                     chunk[row + r] = chunk[row + r] * ((factor * q_rows[r]) * key)
-            round_row(chunk, n, sites[S_SCALE])
+            round_chunk(chunk, n, sites[S_SCALE])
         elif factor != 0.0:
             for i in range(n):
                 chunk[i] = chunk[i] * factor
-            round_row(chunk, n, sites[S_SCALE])
+            round_chunk(chunk, n, sites[S_SCALE])
         if slope >= 0.0:
             for j in range(count):
                 place, row = float(first + start + j - low), j * lanes
                 for r in range(lanes):
                     chunk[row + r] = chunk[row + r] + (-slope) * np.abs(place - r)
-            round_row(chunk, n, sites[S_BIAS])
+            round_chunk(chunk, n, sites[S_BIAS])
         if partial:
             for i in range(n):
                 chunk[i] = chunk[i] if seen[at + i] else -np.inf
@@ -113,12 +116,14 @@ def scores(s: Any, chunk: Any, here: Any, w: int, first: int, low: int, factor: 
             s[at + i] = chunk[i]
 
 
-@jit
+@inner
 def count_scores(s: Any, top: Any, same: Any, tally: Any, w: int, partial: bool, seen: Any) -> None:
     """same: how often the maximum `top` occurs, of s's kind both; tally: scores seen, and infinite ones, by query."""
+    apart()
     lanes = top.size
-    same[:] = 0
     one, none = top.dtype.type(1), top.dtype.type(0)
+    for r in range(lanes):
+        same[r] = none
     endless = 0
     for i in range(w * lanes):
         endless += np.abs(s[i]) == np.inf
@@ -140,15 +145,17 @@ def count_scores(s: Any, top: Any, same: Any, tally: Any, w: int, partial: bool,
         tally[SEEN, i % lanes] += good
 
 
-@jit
+@inner
 def weights(s: Any, chunk: Any, base: Any, total: Any, tally: Any, w: int, degree: int, p_scale: float, stores: bool, again: bool, partial: bool, seen: Any,
             sites: Any) -> None:  # fmt: skip
     """Scores s become P, and total their sum in s's own kind.
 
     stores: P is made ready for PV here (not where it is still to be divided); again: that rounds once more
     """
+    apart()
     lanes = base.size
-    total[:] = 0
+    for r in range(lanes):
+        total[r] = 0
     for start in range(0, w, CHUNK):
         count = min(CHUNK, w - start)
         n, at = count * lanes, start * lanes
@@ -156,12 +163,12 @@ def weights(s: Any, chunk: Any, base: Any, total: Any, tally: Any, w: int, degre
             row, here = j * lanes, at + j * lanes
             for r in range(lanes):
                 chunk[row + r] = np.float64(s[here + r]) - base[r]
-        round_row(chunk, n, sites[S_SUB])
+        round_chunk(chunk, n, sites[S_SUB])
         if degree == 3:
             cubic_row(chunk, n)
         else:
             exp_row(chunk, n)
-        round_row(chunk, n, sites[P_EXP])
+        round_chunk(chunk, n, sites[P_EXP])
         if partial:
             for i in range(n):
                 chunk[i] = chunk[i] if seen[at + i] else 0.0
@@ -175,9 +182,10 @@ def weights(s: Any, chunk: Any, base: Any, total: Any, tally: Any, w: int, degre
             store(s, chunk, tally, start, count, p_scale, again, partial, seen, sites)
 
 
-@jit
+@inner
 def divided(s: Any, chunk: Any, total: Any, tally: Any, w: int, p_scale: float, again: bool, partial: bool, seen: Any, sites: Any) -> None:
     """P over its row's sum, 0 where that is 0, made ready for PV (baseline)."""
+    apart()
     lanes = total.size
     for start in range(0, w, CHUNK):
         count = min(CHUNK, w - start)
@@ -187,7 +195,7 @@ def divided(s: Any, chunk: Any, total: Any, tally: Any, w: int, p_scale: float, 
             for r in range(lanes):
                 x = np.float64(s[here + r]) / total[r]
                 chunk[row + r] = x if total[r] != 0.0 else 0.0
-        round_row(chunk, n, sites[P_DIV])
+        round_chunk(chunk, n, sites[P_DIV])
         if partial:
             for i in range(n):
                 chunk[i] = chunk[i] if seen[at + i] else 0.0
@@ -196,15 +204,16 @@ def divided(s: Any, chunk: Any, total: Any, tally: Any, w: int, p_scale: float, 
         store(s, chunk, tally, start, count, p_scale, again, partial, seen, sites)
 
 
-@jit
+@inner
 def store(s: Any, chunk: Any, tally: Any, start: int, count: int, p_scale: float, again: bool, partial: bool, seen: Any, sites: Any) -> None:
     """P, in `chunk` and s, as it goes into PV, and how many became 0."""
+    apart()
     lanes = tally.shape[1]
     n, at = count * lanes, start * lanes
     if again:
         for i in range(n):
             chunk[i] = chunk[i] * p_scale
-        round_row(chunk, n, sites[P_STORE])
+        round_chunk(chunk, n, sites[P_STORE])
         if partial:
             for i in range(n):
                 chunk[i] = chunk[i] if seen[at + i] else 0.0
@@ -218,27 +227,29 @@ def store(s: Any, chunk: Any, tally: Any, start: int, count: int, p_scale: float
             tally[UNDERFLOWS, i % lanes] += (chunk[i] == 0.0) & (not partial or seen[at + i] != 0)
 
 
-@jit
+@inner
 def scaled_values(pv: Any, row: Any, channels: int, scale: float, p_scale: float, sites: Any) -> None:
     """PV with its scales taken out, rounded."""
+    apart()
     lanes = row.size
     for c in range(channels):
         at = c * lanes
         for r in range(lanes):
             row[r] = np.float64(pv[at + r]) * scale / p_scale
-        round_row(row, lanes, sites[PV_STORE])
+        round_chunk(row, lanes, sites[PV_STORE])
         for r in range(lanes):
             pv[at + r] = row[r]
 
 
-@jit
+@inner
 def factor_row(old: Any, new: Any, out: Any, sites: Any) -> None:
     """out = e^(old - new), 0 where there is nothing old."""
+    apart()
     lanes = out.size
     for r in range(lanes):
         out[r] = old[r] - new[r] if old[r] != -np.inf else 0.0
-    round_row(out, lanes, sites[A_SUB])
+    round_chunk(out, lanes, sites[A_SUB])
     exp_row(out, lanes)
-    round_row(out, lanes, sites[A_EXP])
+    round_chunk(out, lanes, sites[A_EXP])
     for r in range(lanes):
         out[r] = out[r] if old[r] != -np.inf else 0.0
