@@ -38,7 +38,7 @@ _AT_ONCE: Final = 1 << 16
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Quantized:
     """Whole numbers with what they stand for; arrays or tensors, as what came.
 

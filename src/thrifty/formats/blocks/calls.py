@@ -17,6 +17,7 @@ from thrifty.formats.rounding import ROUNDINGS, round_to
 from thrifty.loops import has_numba
 
 WIDTHS: Final = (2, 16)
+_FINER: Final = 2.0 ** (9 - np.arange(16))
 _WORK: Final = 6
 """Instructions a number, for sharing among threads."""
 
@@ -65,7 +66,7 @@ def nvfp4(x: Any, *, tensor_scale: float | None = None, axis: int = -1, block: i
 
         flat, codes, scales = _flat(rows, block, np.uint8)
         in_threads(
-            lambda first, last: nvidia_blocks(flat, flat.view(np.int32), codes, scales, TIES, UE4M3, size, block, single, first, last),
+            lambda first, last: nvidia_blocks(flat, flat.view(np.int32), codes, scales, TIES, UE4M3, _FINER, size, block, single, first, last),
             scales.size, _WORK * block,
         )  # fmt: skip
         codes, scales = codes.reshape(rows.values_RN.shape), scales.reshape(len(rows.values_RN), -(-size // block))

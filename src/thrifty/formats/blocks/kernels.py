@@ -66,7 +66,8 @@ def float_blocks(
         top = _largest(words)
         if top >= INFINITE:
             scales[each] = 255
-            into[:] = 0
+            for i in range(into.size):
+                into[i] = 0
             continue
         code = _scale_code(int(top), threshold, emax)
         scales[each] = code
@@ -99,7 +100,8 @@ def whole_blocks(
         top = _largest(bits[start:stop])
         if top >= INFINITE:
             scales[each] = 255
-            into[:] = 0
+            for i in range(into.size):
+                into[i] = 0
             continue
         code = _scale_code(int(top), threshold, 0)
         scales[each] = code
@@ -110,15 +112,14 @@ def whole_blocks(
 
 @jit
 def nvidia_blocks(
-    x: Any, bits: Any, codes: Any, scales: Any, ties: Any, numbers_of: Any, size: int, block: int, tensor_scale: float, first: int, last: int
+    x: Any, bits: Any, codes: Any, scales: Any, ties: Any, numbers_of: Any, finer: Any, size: int, block: int, tensor_scale: float, first: int, last: int
 ) -> None:
-    """NVFP4: E2M1 codes and UE4M3 codes of blocks. numbers_of: those of UE4M3 codes."""
+    """NVFP4: E2M1 codes and UE4M3 codes of blocks. numbers_of: those of UE4M3 codes; finer: what one spacing of theirs is multiplied by to be 1, by binade."""
     per_row = (size + block - 1) // block
     edges = np.empty(7, dtype=np.float32)
     edge_bits = edges.view(np.int32)
     wide = np.empty(1, dtype=np.float64)
     wide_bits = wide.view(np.int64)
-    finer = 2.0 ** (9 - np.arange(16))
     for each in range(first, last):
         row = each // per_row
         start = row * size + (each - row * per_row) * block
@@ -127,14 +128,15 @@ def nvidia_blocks(
         top = _largest(words)
         if top >= INFINITE:
             scales[each] = 127
-            into[:] = 0
+            for i in range(into.size):
+                into[i] = 0
             continue
         edge_bits[0] = top
         amax = np.float64(edges[0])
         wide[0] = min(amax / (6.0 * tensor_scale), 512.0)
         # UE4M3 to nearest even: spacing 2^-9 below 2^-5, then an eighth of the number's power of two; at most 448, and not zero where a number is not.
         binade = max((wide_bits[0] >> 52) - 1017, 0)
-        code = min(max(int(np.rint(wide[0] * finer[binade])) + 8 * binade, 1 if amax > 0 else 0), 126)
+        code = min(max(int(wide[0] * finer[binade] + 2.0**52 - 2.0**52) + 8 * binade, 1 if amax > 0 else 0), 126)
         scales[each] = code
         unit = numbers_of[code] * tensor_scale if code else 1.0  # a block of zeros
         for place in range(7):

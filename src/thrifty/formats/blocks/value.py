@@ -19,7 +19,7 @@ from thrifty.loops import has_numba
 Array = npt.NDArray[Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Blocks:
     """Numbers that share a scale with their neighbours along `axis`; arrays or tensors, as what came.
 

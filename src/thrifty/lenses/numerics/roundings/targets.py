@@ -20,7 +20,7 @@ _SHARED: Final = re.compile(r"bfp:(\d{1,2}):(\d+)")
 _EXAMPLES: Final = "a float format (e4m3, bf16, e5m7), mxfp8, mxfp8:e5m2, mxfp6, mxfp4, mxint8, nvfp4, bfp:8:16, int4, int4:128, uint8:affine"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rounded:
     """Numbers in a format, flat. unit: scale of each number; grid: spec of the numbers before scaling, None for whole numbers; least, most: their ends."""
 
