@@ -27,7 +27,14 @@ def test_formula_bias_of_nothing() -> None:
 
 def test_formula_bias_of_errors_all_alike() -> None:
     found = bias_of(np.full(100, -3e-7))
-    assert (found.ratio, found.deviations, found.leans) == (pytest.approx(-1.0), -10.0, True)
+    assert found.ratio == pytest.approx(-1.0) and found.deviations == -10.0 and found.leans
+
+
+def test_formula_rows_count_once_however_long_they_are() -> None:
+    """Every row's errors are alike: 25 rows are 25 errors, whether of 1 or of 64."""
+    rows = np.random.default_rng(0).standard_normal(25) + 0.5
+    one, many = bias_of(rows), bias_of(np.repeat(rows[:, None], 64, axis=1))
+    assert many.deviations == pytest.approx(one.deviations) and many.ratio == pytest.approx(one.ratio) and many.count == 64 * one.count
 
 
 def test_formula_bias_without_overflow() -> None:

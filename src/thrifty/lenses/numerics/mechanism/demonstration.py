@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from thrifty.errors import BadValue
 from thrifty.lenses.numerics.laboratory import attend, golden
 from thrifty.lenses.numerics.mechanism.bias import Bias, bias_of
 from thrifty.lenses.numerics.mechanism.setups import Setup, repeated_rows
@@ -43,6 +44,8 @@ class Shown:
 
 def demonstrate(*, format: str = "bf16", heads: int = 32, seed: int = 0) -> tuple[Shown, ...]:
     """The set-ups one after the other, `heads` · 16 rows of 64 values each."""
+    if isinstance(heads, bool) or not isinstance(heads, int) or not 1 <= heads <= 4096:
+        raise BadValue(f"heads={heads!r} must be a whole number from 1 to 4096.")
     plain, mended = defective(), defective().override(f"option.repeated_max={BETA:g}")
     rows: dict[str, Any] = {"heads": heads, "seed": seed}
     cases: list[tuple[Setup, Policy, str]] = [

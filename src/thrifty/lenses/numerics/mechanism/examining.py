@@ -14,7 +14,7 @@ from thrifty.lenses.numerics.laboratory import attend, golden
 from thrifty.lenses.numerics.laboratory.backward import attention_backward
 from thrifty.lenses.numerics.laboratory.plain import score_tile
 from thrifty.lenses.numerics.laboratory.prepare import prepare
-from thrifty.lenses.numerics.mechanism.bias import Bias, bias_of
+from thrifty.lenses.numerics.mechanism.bias import bias_of
 from thrifty.lenses.numerics.mechanism.demonstration import BETA
 from thrifty.lenses.numerics.mechanism.finding import Lean, MechanismFinding
 from thrifty.lenses.numerics.mechanism.repeats import count_maxima, repeats_of
@@ -70,7 +70,8 @@ def _lean(policy: Policy, format: str, found: Any, true: Floats, counts: Any, do
             for way in ("do_o", "p_dp")
         )
     return Lean(
-        policy=policy.name, hash=policy.hash(found.format), repeated=bias_of(away[rows > 1]), single=bias_of(away[rows == 1]), d_out=d_out, d_p=d_p, lost=int(((rows > 0) & np.isneginf(_floats(found.lse))).sum()),
+        policy=policy.name, hash=policy.hash(found.format), repeated=bias_of(away[rows > 1]), single=bias_of(away[rows == 1]), d_out=d_out, d_p=d_p,
+        lost=int(((rows > 0) & np.isneginf(_floats(found.lse))).sum()),
     )  # fmt: skip
 
 

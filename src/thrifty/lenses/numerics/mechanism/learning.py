@@ -21,6 +21,7 @@ from thrifty.lenses.numerics.mechanism.bias import Bias, bias_of
 from thrifty.lenses.numerics.mechanism.demonstration import BETA
 from thrifty.lenses.numerics.mechanism.growth import LEAST_STEPS, Coherence, coherence
 from thrifty.lenses.numerics.policy import Policy, as_policy
+from thrifty.progress import Progress
 
 Floats = npt.NDArray[np.float64]
 SEQUENCES, TOKENS, WIDTH, HEAD_DIM, MARKED = 8, 32, 32, 16, 2
@@ -51,12 +52,16 @@ def policies() -> dict[str, Policy]:
     }  # fmt: skip
 
 
-def learn(*, steps: int = 64, format: str = "bf16", seed: int = 0) -> tuple[Learned, ...]:
+def learn(*, steps: int = 64, format: str = "bf16", seed: int = 0, progress: Progress = lambda what, share: None) -> tuple[Learned, ...]:
     """Errors of dW_Q over `steps` steps, policy by policy, all on the same tokens. Raises BadValue for fewer than 8 steps."""
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < LEAST_STEPS:
         raise BadValue(f"steps={steps!r} must be a whole number of at least {LEAST_STEPS}.")
     batches = [_batch(seed, step, format) for step in range(steps)]
-    return tuple(_learned(name, policy, batches, format) for name, policy in policies().items())
+    made, said = [], policies()
+    for place, (name, policy) in enumerate(said.items()):
+        progress(f"mechanism: dW_Q, {name}", place / len(said))
+        made.append(_learned(name, policy, batches, format))
+    return tuple(made)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
