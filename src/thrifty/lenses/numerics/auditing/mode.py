@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 from thrifty.errors import BadValue, unknown_name
 from thrifty.formats import float_spec
@@ -36,6 +36,11 @@ class Emulation(TorchDispatchMode):  # type: ignore[misc]
         self._within: list[str] = []
         self._hooks: list[Any] = []
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """torch.compile never sees this mode; asking it at every operator costs as much as a small one."""
+        return False
+
     def __enter__(self) -> Emulation:
         self.arithmetic.values.forget_outside()
         super().__enter__()
@@ -59,9 +64,10 @@ class Emulation(TorchDispatchMode):  # type: ignore[misc]
             self._within.pop()
             if not self._within:
                 ended, held.region = held.region, ""
-                for memory, site in held.values.pending(ended):
-                    memory.copy_(held.round(memory, site, memory.dtype))
-                    held.values.mark(memory, held.rounding(site).spec)
+                with _disable_current_modes():
+                    for memory, site in held.values.pending(ended):
+                        memory.copy_(held.round(memory, site, memory.dtype))
+                        held.values.mark(memory, held.rounding(site).spec)
 
     def fuse(self, module: torch.nn.Module, name: str = "") -> None:
         """Every call of `module` becomes a region."""

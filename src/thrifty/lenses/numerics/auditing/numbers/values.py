@@ -102,7 +102,7 @@ class Values:
     def pending(self, region: str) -> list[tuple[torch.Tensor, str]]:
         """What a region made and is still alive, whole memories, with the sites that made them."""
         found = []
-        for each in self._held.values():
+        for each in list(self._held.values()):
             if each.region == region:
                 storage = torch.UntypedStorage._new_with_weak_ptr(each.ref.cdata)
                 if storage is not None:
