@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-MINUTES = (("assess",), ("validate", "host"), ("hardware", "calibrate"), ("operators", "measure"), ("operators", "paper"))
+MINUTES = (("assess",), ("validate", "host"), ("hardware", "calibrate"), ("operators", "measure"), ("operators", "paper"), ("numerics", "train-study"))
 FOREIGN = ("git", "cd", "pip", "python")
 """Words that begin a command of another program: shown to be copied, not run."""
 
