@@ -142,12 +142,12 @@ def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_formula_user_code_is_found_and_errors_are_one_line(user: Path) -> None:
-    found, _, inputs, names = load("their_numerics:double")
+    _, _, inputs, names = load("their_numerics:double")
     assert names[0] == "double" and len(inputs) == 1 and torch.equal(inputs[0], load("their_numerics:double")[2][0])
     for said, kind, message in (
         ("their_numerics:doubl", UnknownName, "No function of their_numerics named 'doubl'. Did you mean 'double'"),
         ("their_numeric:double", UnknownName, "No module named 'their_numeric'"), ("their_numerics:Kind", BadValue, "is a class"),
-        ("their_numerics:number", BadValue, "is a int"), ("their_broken:f", BadValue, "cannot be imported: ZeroDivisionError"),
+        ("their_numerics:number", BadValue, "is of type int"), ("their_broken:f", BadValue, "cannot be imported: ZeroDivisionError"),
         ("a b:c", BadValue, "not written as package.module:function"),
     ):  # fmt: skip
         with pytest.raises(kind, match=message) as why:

@@ -57,7 +57,7 @@ def load_function(said: str) -> tuple[ModuleType, Any]:
             raise unknown_name(f"function of {name}", attribute, known, f"python -c 'import {name}; help({name})'")
         found = getattr(found, part)
     if isinstance(found, type) or not callable(found):
-        raise BadValue(f"'{said}' is a {'class' if isinstance(found, type) else type(found).__name__}. Name a function or a module made of it.")
+        raise BadValue(f"'{said}' is {'a class' if isinstance(found, type) else f'of type {type(found).__name__}'}. Name a function or a module made of it.")
     return module, found
 
 

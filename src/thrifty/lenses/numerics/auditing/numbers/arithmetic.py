@@ -19,8 +19,8 @@ import numpy.typing as npt
 import torch
 
 from thrifty.errors import BadValue
-from thrifty.formats import FloatSpec, Rounding, elementary, float_spec, matmul
-from thrifty.lenses.numerics.auditing.numbers.rounding import SPECS, every_code, look_up, native, round_tensor, spec_of
+from thrifty.formats import FloatSpec, Rounding, float_spec, matmul
+from thrifty.lenses.numerics.auditing.numbers.rounding import SPECS, elementwise, every_code, look_up, native, round_tensor, spec_of
 from thrifty.lenses.numerics.auditing.numbers.values import Values, float_tensors
 from thrifty.lenses.numerics.policy import Policy
 
@@ -29,9 +29,11 @@ Watch = Callable[[str, torch.Tensor, torch.Tensor], None]
 """Called with a site, a result before it is rounded (FP64) and after."""
 
 FAST_PAIRS: Final = frozenset({aten.add.Tensor, aten.sub.Tensor, aten.mul.Tensor, aten.div.Tensor})
-OURS: Final[dict[Any, Callable[[npt.ArrayLike], npt.NDArray[np.float64]]]] = {
-    aten.exp.default: elementary.exp, aten.exp2.default: elementary.exp2, aten.log.default: elementary.log,
+OURS: Final[dict[Any, Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]]] = {
+    aten.exp.default: functools.partial(elementwise, "exp"), aten.exp2.default: functools.partial(elementwise, "exp2"),
+    aten.log.default: functools.partial(elementwise, "log"),
 }  # fmt: skip
+"""Functions that are the same on every machine."""
 TABLE_FROM: Final = 1 << 16
 """Numbers of elements after which a table of all codes pays."""
 DRAWING: Final = ("stochastic", "random")
@@ -220,7 +222,7 @@ def wide(func: Any, args: Sequence[Any], options: dict[str, Any]) -> torch.Tenso
     """func on operands copied to FP64, not rounded."""
     ours = OURS.get(func)
     if ours is not None:
-        return torch.from_numpy(ours(args[0].detach().to(torch.float64).numpy()))
+        return torch.from_numpy(ours(np.ascontiguousarray(args[0].detach().to(torch.float64).numpy())))
     held = [_to_fp64(each) for each in args]
     options = {name: torch.float64 if name == "dtype" and value is not None and value.is_floating_point else value for name, value in options.items()}
     return func(*held, **options)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from thrifty.formats import FloatSpec, Rounding, float_spec
+from thrifty.formats import FloatSpec, Rounding, elementary, float_spec
 from thrifty.formats.rounding.plain import round_plain
 from thrifty.loops import has_numba, in_threads
 
@@ -61,6 +61,21 @@ def _words(to: Rounding) -> npt.NDArray[np.int64]:
     from thrifty.formats.rounding.kernels import parameters
 
     return parameters(to)
+
+
+def elementwise(name: str, x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """exp, exp2 or log of contiguous FP64, compiled where Numba is; the same bits without."""
+    if not has_numba():
+        return np.asarray(getattr(elementary, name)(x))
+    from thrifty.formats import elementary_kernels
+
+    out = np.empty_like(x)
+    row, flat, into = getattr(elementary_kernels, f"{name}_row"), x.reshape(-1), out.reshape(-1)
+    if flat.size < SHARED_FROM:
+        row(flat, into, flat.size)
+    else:
+        in_threads(lambda first, last: row(flat[first:last], into[first:last], last - first), flat.size, 40)
+    return out
 
 
 @functools.cache

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from thrifty.lenses.numerics.auditing.numbers.rounding import elementwise
 from thrifty.lenses.numerics.auditing.operators.steps import Steps
 
 aten = torch.ops.aten
@@ -44,9 +46,7 @@ def attend(
 
 
 def _log_sum(largest: Tensor, total: Tensor) -> Tensor:
-    from thrifty.formats import elementary
-
-    return largest + torch.from_numpy(elementary.log(total.detach().numpy()))
+    return largest + torch.from_numpy(elementwise("log", np.ascontiguousarray(total.detach().numpy())))
 
 
 def attend_backward(
