@@ -14,7 +14,7 @@ from thrifty.formats.words import float_of, inlined, narrowed, shifted, word_of
 from thrifty.loops import jit
 
 _SIGN, _ONE, _ZERO = np.uint64(1 << 63), np.uint64(1), np.uint64(0)
-_INFINITE, _QUIET = np.uint32(0xFF << 23), np.uint32(1 << 22)
+_SIZE, _INFINITE, _QUIET = np.uint32((1 << 31) - 1), np.uint32(0xFF << 23), np.uint32(1 << 22)
 
 
 @inlined
@@ -44,50 +44,55 @@ def nearest_floats(x: Any, out: Any, f: Any, w: Any, counts: bool) -> int:
 
 @jit
 def nearest_codes(x: Any, out: Any, f: Any, w: Any, counts: bool) -> int:
-    """Codes, to nearest. f: as above, to clip; w: bits of sign and exponent, bits dropped, what codes are shifted by, code of no number, sign's way down."""
+    """Codes of 8 or 16 bits, to nearest. f: as above, to clip; w: bits of exponent, bits dropped, code of no number, sign's way down, sign.
+
+    The code is the rounded significand and the exponent's field, as far below as `drop` shifts it, less what the source's bias and the format's differ by.
+    That difference is part of f's power (an even number of its last places, so ties go where they went), and all that lies above 16 bits falls away.
+    """
     normal, step, clip = f
-    sign, exponent, drop, offset, nan, down = w
+    exponent, drop, nan, down, sign = w
     refused = 0
     for i in range(x.size):
         size = np.abs(x[i])
         held = size if size < clip else clip
-        power = _power(held, normal, step, exponent)
-        base = word_of(power)
-        code = narrowed(word_of(held + power) - base + shifted(base, drop) - offset, sign)
+        field = narrowed(word_of(held if held > normal else normal) & exponent, exponent)
+        code = narrowed(word_of(held + float_of(field) * step) + shifted(field, drop), exponent)
         code = nan if size != size else code
-        out[i] = code | shifted(narrowed(word_of(x[i]) & sign, sign), down)
+        out[i] = code | (shifted(word_of(x[i]), down) & sign)
         if counts:
             refused += size != size
     return refused
 
 
 @jit
-def aligned_floats(x: Any, out: Any, w: Any) -> int:
-    """To nearest in a format with FP32's exponents, word by word. w: bits dropped, word that sizes are clipped at."""
+def aligned_floats(x: Any, out: Any, w: Any, clips: bool) -> int:
+    """To nearest in a format with FP32's exponents, word by word. w: bits dropped, word that sizes are clipped at, where they are at all."""
     drop, clip = w
     mask = (np.uint32(1) << drop) - np.uint32(1)
+    half = mask >> np.uint32(1)
     for i in range(x.size):
         word = x[i]
-        size = narrowed(word & np.uint32(0x7FFFFFFF), word)
-        kept = narrowed((size + (mask >> np.uint32(1)) + (shifted(size, drop) & np.uint32(1))) & ~mask, word)
-        kept = kept if kept < clip else clip
-        kept = narrowed(size | _QUIET, word) if size > _INFINITE else kept
-        out[i] = kept | (word & np.uint32(0x80000000))
+        kept = narrowed((word + half + (shifted(word, drop) & np.uint32(1))) & ~mask, word)
+        size = narrowed(word & _SIZE, word)
+        if clips:
+            kept = narrowed(clip | (word & ~_SIZE), word) if (kept & _SIZE) > clip else kept
+        out[i] = word | _QUIET if size > _INFINITE else kept
     return 0
 
 
 @jit
-def aligned_codes(x: Any, out: Any, w: Any) -> int:
-    """Codes of a format with FP32's exponents. w: bits dropped, code that sizes are clipped at, code of no number, sign's way down, padding."""
-    drop, clip, nan, down, pad = w
+def aligned_codes(x: Any, out: Any, w: Any, clips: bool) -> int:
+    """Codes of a format with FP32's exponents. w: bits dropped, code that sizes are clipped at, where they are at all, code of no number, its sign."""
+    drop, clip, nan, sign = w
     mask = (np.uint32(1) << drop) - np.uint32(1)
+    half = mask >> np.uint32(1)
     for i in range(x.size):
         word = x[i]
-        size = narrowed(word & np.uint32(0x7FFFFFFF), word)
-        code = shifted(narrowed(size + (mask >> np.uint32(1)) + (shifted(size, drop) & np.uint32(1)), word), drop)
-        code = code if code < clip else clip
-        code = nan if size > _INFINITE else code
-        out[i] = (code | shifted(narrowed(word & np.uint32(0x80000000), word), down)) << pad
+        code = shifted(narrowed(word + half + (shifted(word, drop) & np.uint32(1)), word), drop)
+        signed = narrowed(shifted(word, drop) & sign, word)
+        if clips:
+            code = clip | signed if (code & ~sign) > clip else code
+        out[i] = nan | signed if narrowed(word & _SIZE, word) > _INFINITE else code
     return 0
 
 

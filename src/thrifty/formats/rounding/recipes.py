@@ -25,12 +25,12 @@ _BLOCK: Final = 1 << 13
 
 def floats_into(x: npt.NDArray[Any], out: npt.NDArray[Any], to: Rounding) -> int:
     """x, flat, rounded into `out`, flat, which may be x: FP32 or FP64 both. Returns how many results are NaN where the format has none, else 0."""
-    spec, counts, refused = to.spec, to.spec.no_number == "none", []
+    spec, counts, clips, refused = to.spec, to.spec.no_number == "none", to.overflow == "saturate", []
     direct: Callable[[Any, Any], int] | None = None
     if x.dtype == out.dtype == np.float32 and _plain(to) and not np.may_share_memory(x, out):
         if _shares_exponents(spec, x.dtype):
             w = _aligned_floats(to)
-            direct = lambda x, out: aligned_floats(x.view(np.uint32), out.view(np.uint32), w)  # noqa: E731
+            direct = lambda x, out: aligned_floats(x.view(np.uint32), out.view(np.uint32), w, clips)  # noqa: E731
         elif _fits(spec, x.dtype):
             f, v = _nearest_floats(to, x.dtype)
             direct = lambda x, out: nearest_floats(x, out, f, v, counts)  # noqa: E731
@@ -56,12 +56,12 @@ def floats_into(x: npt.NDArray[Any], out: npt.NDArray[Any], to: Rounding) -> int
 
 def codes_into(x: npt.NDArray[Any], out: npt.NDArray[Any], to: Rounding) -> int:
     """Codes of x, flat, rounded into `out`, flat and apart from x. Returns how many numbers the format has no code for."""
-    spec, counts, refused = to.spec, to.spec.no_number == "none", []
+    spec, counts, clips, refused = to.spec, to.spec.no_number == "none", to.overflow == "saturate", []
     direct: Callable[[Any, Any], int] | None = None
-    if _plain(to) and out.dtype.itemsize <= 2:
+    if _plain(to) and out.dtype.itemsize <= 2 and not spec.pad_bits:
         if _shares_exponents(spec, x.dtype):
             w = _aligned_codes(to)
-            direct = lambda x, out: aligned_codes(x.view(np.uint32), out, w)  # noqa: E731
+            direct = lambda x, out: aligned_codes(x.view(np.uint32), out, w, clips)  # noqa: E731
         elif _fits(spec, x.dtype):
             f, v = _nearest_codes(to, x.dtype)
             direct = lambda x, out: nearest_codes(x, out, f, v, counts)  # noqa: E731
@@ -125,10 +125,12 @@ def _masks(word: Any) -> tuple[Any, Any]:
 
 def _nearest_codes(to: Rounding, source: np.dtype[Any]) -> tuple[Any, Any]:
     spec, word, (bits, bias) = to.spec, _WORD[source], (23, 127) if source == np.float32 else (52, 1023)
-    drop = bits - spec.mantissa_bits
-    sizes = (spec.smallest_normal, 2.0**drop, _clip(to))
-    offset = (drop + bias - spec.bias + 1) << spec.mantissa_bits
-    return tuple(map(source.type, sizes)), (*_masks(word), word(drop), word(offset), word(spec.nan_code or 0), word(source.itemsize * 8 - spec.code_bits))
+    m = spec.mantissa_bits
+    less = -((bias + spec.emin) << m) % (1 << 16)
+    sizes = (spec.smallest_normal, 2.0 ** (bits - m) * (1 + less * 2.0**-bits), _clip(to))
+    _, exponent = _masks(word)
+    down = source.itemsize * 8 - spec.code_bits
+    return tuple(map(source.type, sizes)), (exponent, word(bits - m), word(spec.nan_code or 0), word(down), word(1 << (spec.code_bits - 1)))
 
 
 def _aligned_floats(to: Rounding) -> Any:
@@ -138,8 +140,7 @@ def _aligned_floats(to: Rounding) -> Any:
 
 def _aligned_codes(to: Rounding) -> Any:
     spec = to.spec
-    drop = 23 - spec.mantissa_bits
-    return tuple(map(np.uint32, (drop, _clip_code(to), spec.nan_code or 0, 32 - spec.code_bits + spec.pad_bits, spec.pad_bits)))
+    return tuple(map(np.uint32, (23 - spec.mantissa_bits, _clip_code(to), spec.nan_code or 0, 1 << (spec.code_bits - 1))))
 
 
 def _split_codes(to: Rounding) -> Any:
