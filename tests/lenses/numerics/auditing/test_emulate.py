@@ -259,6 +259,29 @@ def test_property_every_bf16_number_of_one_operand_functions(monkeypatch: pytest
         assert torch.equal(*results)
 
 
+@pytest.mark.parametrize("speed", ["exact", "fast"])
+def test_property_without_numba_the_bits_are_the_same(speed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from thrifty.lenses.numerics.auditing.numbers import arithmetic, rounding
+
+    monkeypatch.setattr(arithmetic, "TABLE_FROM", 1)
+    loss, gradients = step("transformer", speed)
+    monkeypatch.setattr(rounding, "has_numba", lambda: False)
+    same, others = step("transformer", speed)
+    assert torch.equal(loss, same) and all(torch.equal(one, other) for one, other in zip(gradients, others, strict=True))
+
+
+def test_property_rounding_in_place_is_every_word_of_ours() -> None:
+    from thrifty.lenses.numerics.auditing.numbers.rounding import round_in_place
+
+    low = torch.tensor([0, 1, 0x7FFF, 0x8000, 0x8001, 0xFFFF], dtype=torch.int64)
+    words = ((torch.arange(1 << 16) << 16).unsqueeze(1) + low).reshape(-1)
+    x = torch.where(words >= 1 << 31, words - (1 << 32), words).to(torch.int32).view(torch.float32)
+    want = torch.from_numpy(np.asarray(round_to(x.numpy(), "bf16"), dtype=np.float32))
+    found = round_in_place(x.clone(), torch.bfloat16)
+    assert torch.equal(found.isnan(), want.isnan())
+    assert torch.equal(found.view(torch.int32)[~want.isnan()], want.view(torch.int32)[~want.isnan()])
+
+
 def test_formula_which_formats_the_fast_speed_covers() -> None:
     assert [name for name in ("bf16", "fp16", "e4m3", "e5m2", "tf32", "fp32", "e8m10") if narrow(float_spec(name))] == ["bf16", "fp16", "e4m3", "e5m2"]
 

@@ -20,7 +20,7 @@ import torch
 
 from thrifty.errors import BadValue
 from thrifty.formats import FloatSpec, Rounding, float_spec, matmul
-from thrifty.lenses.numerics.auditing.numbers.rounding import SPECS, elementwise, every_code, look_up, native, round_tensor, spec_of
+from thrifty.lenses.numerics.auditing.numbers.rounding import SPECS, add_rows, elementwise, every_code, look_up, native, round_in_place, round_tensor, spec_of
 from thrifty.lenses.numerics.auditing.numbers.values import Values, float_tensors
 from thrifty.lenses.numerics.policy import Policy
 
@@ -104,16 +104,16 @@ class Arithmetic:
             found = self._sums[site] = self.policy.accumulator(f"{site}.acc", self.working)
         return found
 
-    def round(self, x: torch.Tensor, site: str, dtype: torch.dtype) -> torch.Tensor:
-        """A result rounded at its site, in `dtype`, and known as such."""
+    def round(self, x: torch.Tensor, site: str, dtype: torch.dtype, *, own: bool = False) -> torch.Tensor:
+        """A result rounded at its site, in `dtype`, and known as such. own: x may be written to."""
         if self.region:
             out = x.to(dtype, copy=True)
             self.values.mark(out, _carrier(dtype), region=self.region, site=site)
             return out
         place = self.place(site)
         if place.cast is not None and x.dtype == dtype == torch.float32 and self.watch is None:
-            out = x.to(place.cast).to(dtype, copy=place.cast == dtype)
-            self.values.mark(out, place.to.spec)
+            out = x.clone() if place.cast == dtype else round_in_place(x, place.cast) if own else x.to(place.cast).to(dtype)
+            self.values.mark_new(out, place.to.spec)
             return out
         to = self._fitting(place.to, site, dtype)
         if to.mode in DRAWING:
@@ -149,8 +149,8 @@ class Arithmetic:
         if len(tensors) == 2 and func in FAST_PAIRS and len(args) == 2 and not options:
             if all(each.dtype == torch.float32 and holds(place.to.spec, self.values.spec(each)) for each in tensors):
                 out = func(*args)
-                out = out.copy_(out.to(place.cast)) if place.cast is not None else round_tensor(out, place.to, torch.float32)
-                self.values.mark(out, place.to.spec)
+                out = round_in_place(out, place.cast) if place.cast is not None else round_tensor(out, place.to, torch.float32)
+                self.values.mark_new(out, place.to.spec)
                 return out
             return None
         if len(tensors) != 1 or tensors[0].dtype != torch.float32 or any(isinstance(each, torch.Tensor) and each is not tensors[0] for each in args):
@@ -204,6 +204,16 @@ class Arithmetic:
         """a @ b as the accumulator of the site says, not yet rounded there."""
         how = self.sum_of(site)
         return torch.matmul(a, b) if how == TORCH else self._product(a, b, how)
+
+    def add_row(self, site: str, x: torch.Tensor, bias: torch.Tensor) -> torch.Tensor | None:
+        """x, which may be written to, plus a row of numbers, rounded once at the site; None where the fast speed has no loop for it."""
+        place = self.place(site)
+        if not self.fast or self.region or place.to.mode in DRAWING or not holds(_carrier(x.dtype), place.to.spec):
+            return None
+        out = add_rows(x, bias, place.to)
+        if out is not None:
+            self.values.mark_new(out, place.to.spec)
+        return out
 
     def _product(self, a: torch.Tensor, b: torch.Tensor, how: str) -> torch.Tensor:
         if a.dtype != torch.float32 or b.dtype != torch.float32:

@@ -42,6 +42,33 @@ def round_tensor(x: torch.Tensor, to: Rounding, dtype: torch.dtype) -> torch.Ten
     return torch.from_numpy(round_array(values, to)).to(dtype)
 
 
+def round_in_place(x: torch.Tensor, cast: torch.dtype) -> torch.Tensor:
+    """A tensor of FP32 that is ours to write, rounded to the 16-bit dtype `cast` and still FP32."""
+    if cast != torch.bfloat16 or not has_numba() or not x.is_contiguous():
+        return x.copy_(x.to(cast))
+    from thrifty.lenses.numerics.auditing.numbers.kernels import to_bf16
+
+    words = x.numpy().reshape(-1).view(np.uint32)
+    if words.size < SHARED_FROM:
+        to_bf16(words)
+    else:
+        in_threads(lambda first, last: to_bf16(words[first:last]), words.size, 1)
+    return x
+
+
+def add_rows(x: torch.Tensor, bias: torch.Tensor, to: Rounding) -> torch.Tensor | None:
+    """x, FP32 and ours to write, plus a row, rounded once from their FP64 sum; None where no loop serves."""
+    if not has_numba() or x.dim() < 2 or bias.dim() != 1 or not x.is_contiguous() or x.dtype != torch.float32 or bias.dtype != torch.float32:
+        return None
+    from thrifty.lenses.numerics.auditing.numbers import kernels
+
+    rows, row, words = x.detach().numpy().reshape(-1, x.shape[-1]), bias.detach().contiguous().numpy(), _words(to)
+    in_threads(lambda first, last: kernels.add_rows(rows[first:last], row, words), len(rows), 4 * x.shape[-1]) if x.numel() >= SHARED_FROM else (
+        kernels.add_rows(rows, row, words)
+    )
+    return x
+
+
 def round_array(values: npt.NDArray[np.float64], to: Rounding) -> npt.NDArray[np.float64]:
     """Contiguous FP64 rounded, in place where Numba is."""
     if not has_numba():

@@ -60,6 +60,13 @@ class Values:
         assert spec is not None
         return spec
 
+    def mark_new(self, x: torch.Tensor, spec: FloatSpec) -> None:
+        """x is memory of its own, just made, with numbers of `spec`."""
+        storage = x.untyped_storage()
+        self._held[storage._cdata] = Held(StorageWeakRef(storage), spec, x.dtype)
+        if len(self._held) % PRUNE_AT == 0:
+            self._held = {key: each for key, each in self._held.items() if not each.ref.expired()}
+
     def mark(self, x: torch.Tensor, spec: FloatSpec, *, region: str = "", site: str = "") -> None:
         """x was written with numbers of `spec`."""
         place = place_of(x)

@@ -37,7 +37,7 @@ def product(mode: Emulation, func: Any, args: Any, kwargs: Any) -> Any:
     if a.dtype not in SPECS:
         return func(a, b)
     site = f"aten.{plain_name(func._schema.name.removeprefix('aten::'))}"
-    return mode.arithmetic.round(mode.arithmetic.multiply(site, a, b), site, torch.promote_types(a.dtype, b.dtype))
+    return mode.arithmetic.round(mode.arithmetic.multiply(site, a, b), site, torch.promote_types(a.dtype, b.dtype), own=True)
 
 
 def add_product(mode: Emulation, func: Any, args: Any, kwargs: Any) -> Any:
@@ -47,7 +47,10 @@ def add_product(mode: Emulation, func: Any, args: Any, kwargs: Any) -> Any:
         return func(bias, a, b, **kwargs)
     site = f"aten.{plain_name(func._schema.name.removeprefix('aten::'))}"
     beta, alpha = kwargs.get("beta", 1), kwargs.get("alpha", 1)
-    made = mode.arithmetic.multiply(site, a, b).to(torch.float64)
+    made = mode.arithmetic.multiply(site, a, b)
+    if beta == alpha == 1 and (quick := mode.arithmetic.add_row(site, made, bias)) is not None:
+        return quick
+    made = made.to(torch.float64)
     made = made * alpha if alpha != 1 else made
     made = made + (bias.to(torch.float64) * beta if beta != 1 else bias) if beta != 0 else made
     return mode.arithmetic.round(made, site, torch.promote_types(a.dtype, b.dtype))

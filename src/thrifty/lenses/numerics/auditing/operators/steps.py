@@ -43,7 +43,7 @@ class Steps:
         made = self.arithmetic.multiply(site, a, b)
         if scale != 1.0:
             made = made.to(torch.float64) * scale
-        return made.to(torch.float64) if self.fused else self.arithmetic.round(made, site, self.dtype)
+        return made.to(torch.float64) if self.fused else self.arithmetic.round(made, site, self.dtype, own=True)
 
     def out(self, x: Tensor) -> Tensor:
         """What goes out."""
