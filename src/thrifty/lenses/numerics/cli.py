@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from thrifty.lenses.numerics.commands.accumulating import accumulate_
+from thrifty.lenses.numerics.commands.attention import attention_
 from thrifty.lenses.numerics.commands.audit import audit
 from thrifty.lenses.numerics.commands.bounds import bounds_
 from thrifty.lenses.numerics.commands.budget import budget
@@ -16,6 +17,7 @@ from thrifty.lenses.numerics.commands.train_study import train_study
 
 app = typer.Typer(no_args_is_help=True, help="How far results drift: rounding, sums, attention, any operator, training; bounds and budgets.")
 app.command("accumulate")(accumulate_)
+app.command("attention")(attention_)
 app.command("audit")(audit)
 app.command("bounds")(bounds_)
 app.command("sites")(sites)

@@ -23,9 +23,10 @@ KINDS: Final[dict[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Queries (…, H, N, d), keys and values (…, H_kv, N_kv, d), FP64; name: where they come from."""
+    """Queries (…, H, N, d), keys and values (…, H_kv, N_kv, d), FP64; name: where they come from; causal: the model they come from hides later keys."""
 
     q: Floats
     k: Floats
     v: Floats
     name: str
+    causal: bool = False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import llvmlite.binding as binding  # type: ignore[import-untyped]
+import llvmlite.binding as binding
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
