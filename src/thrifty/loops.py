@@ -45,6 +45,8 @@ def in_threads(part: Callable[[int, int], object], count: int, work: int, *, blo
         return
     share = -(-count // threads)
     share += -share % block
-    with ThreadPoolExecutor(threads) as pool:
-        for each in [pool.submit(part, first, min(first + share, count)) for first in range(0, count, share)]:
+    with ThreadPoolExecutor(threads - 1) as pool:
+        others = [pool.submit(part, first, min(first + share, count)) for first in range(share, count, share)]
+        part(0, min(share, count))  # the caller's own share, without a thread to start and wait for
+        for each in others:
             each.result()
