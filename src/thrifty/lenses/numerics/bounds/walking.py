@@ -117,8 +117,7 @@ class Walk:
             visits: npt.NDArray[np.bool_] = np.asarray(seen.any(axis=-1))
             scores = self.scores(first, last)
             here = self.tops(scores, seen)
-            with np.errstate(invalid="ignore"):
-                kept: npt.NDArray[np.bool_] = np.asarray(((here - top) * LOG2E <= options.rescale_log2) & ~np.isneginf(top) & bool(options.rescale_log2))
+            kept: npt.NDArray[np.bool_] = np.asarray(((here - top) * LOG2E <= options.rescale_log2) & ~np.isneginf(top) & bool(options.rescale_log2))
             grown = np.where(kept, top, np.maximum(top, here))
             weights = self.weights(scores, seen, here if kind1 else grown)
             added, values = self.total(weights), self.product(weights, first, last)
@@ -162,7 +161,7 @@ class Walk:
 
     def run(self) -> tuple[Floats, dict[str, Effect]]:
         """Exact results (R, D) in FP64, and what every site can do to them."""
-        with np.errstate(over="ignore", under="ignore"):
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             plain = self.problem.policy.algorithm == "baseline"
             out = self.baseline() if plain else self.join([self.flash(tiles) for tiles in self.problem.splits])
             out = self.at("o.store", out)

@@ -27,13 +27,14 @@ class Width:
 
     @classmethod
     def of(cls, each: Any, one_way: bool = False) -> Width:
-        return cls(each, 0.0 * each if one_way else np.square(each), each if one_way else 0.0 * each)
+        nothing = np.zeros(np.shape(each))
+        return cls(each, nothing if one_way else np.square(each), each if one_way else nothing)
 
     @classmethod
     def along(cls, each: Floats, one_way: bool = False) -> Width:
         """Of many roundings along the last axis."""
-        total = each.sum(axis=-1)
-        return cls(total, 0.0 * total if one_way else np.square(each).sum(axis=-1), total if one_way else 0.0 * total)
+        total, nothing = each.sum(axis=-1), np.zeros(each.shape[:-1])
+        return cls(total, nothing if one_way else np.square(each).sum(axis=-1), total if one_way else nothing)
 
     def __add__(self, other: Width) -> Width:
         return Width(self.worst + other.worst, self.square + other.square, self.drift + other.drift)

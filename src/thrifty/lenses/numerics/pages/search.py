@@ -130,7 +130,7 @@ def _sure(found: Budgeted) -> str:
     return (
         f"All {len(found.candidates)} combinations were priced, {tried} run, none cheaper than the answer left out. Wider formats are not always nearer: in "
         f"{found.worse} of {found.wider_pairs} pairs that differ by one group's wider format the wider one deviated more. {found.dropped} cheaper ones met the "
-        "budget on the rows tried and failed in full."
+        "budget on the rows tried and failed on other draws."
     )
 
 

@@ -20,7 +20,7 @@ LOG2E: Final = float(np.float32(1.4426950408889634))
 
 def fast_exp(x: Floats) -> Floats:
     """e^x for x ≤ 0 in FP32 steps: y = x·log2(e), z = y - cubic(y - ⌊y⌋) by fused multiply-adds; the bits of the result are those of z·2^23 + 127·2^23."""
-    y = _fp32(x * LOG2E)
+    y = np.maximum(_fp32(x * LOG2E), -1000.0)
     f = y - np.floor(y)
     c0, c1, c2, c3 = (float(np.float32(each)) for each in CUBIC)
     p = _fp32(_fp32(_fp32(f * c3 + c2) * f + c1) * f + c0)

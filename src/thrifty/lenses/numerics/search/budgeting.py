@@ -61,7 +61,7 @@ class Budgeted:
     """What meets a budget at the least cost.
 
     chosen   : None where no combination does; verified: its deviation on draws it was not chosen by, all rows, with their seeds
-    dropped  : cheaper ones that met the budget on the rows tried and failed when run in full
+    dropped  : ones before it that met the budget on the rows tried and failed on other draws
     candidates : all, the cheapest first; wider_pairs, worse: how often one group's wider format was compared, and how often it deviated more
     """
 
@@ -130,34 +130,40 @@ def cheapest(
         said, format="fp64", seq=seq, head_dim=head_dim, block_k=block_k, inputs=inputs, rows=rows, seed=seed, judged="given",
     )  # fmt: skip
     tried: list[Candidate] = []
-    met = False
-    for number, (each, price) in enumerate(priced):
-        progress(f"combinations: {number} of {len(priced)}", number / len(priced))
-        tie = bool(tried) and price.order(by) == tried[-1].price.order(by)
-        deviates = trial.run(with_formats(said, each)) if everything or not met or tie else None
-        met = met or (deviates is not None and deviates.by(metric) <= budget)
-        tried.append(Candidate(formats=each, price=price, deviates=deviates))
-    good = [each for each in tried if each.deviates is not None and each.deviates.by(metric) <= budget]
-    good.sort(key=lambda each: (*each.price.order(by), each.deviates.by(metric) if each.deviates else 0.0))
-    chosen, verified, dropped = None, {}, 0
-    for candidate in good:
-        progress("verification: on other draws", 1.0)
-        verified = {
-            other: Trial.of(
-                said, format="fp64", seq=seq, head_dim=head_dim, block_k=block_k, inputs=inputs, rows=seq, seed=other, judged="given"
-            ).run(with_formats(said, candidate.formats))
-            for other in range(seed + 1, seed + 1 + draws)
-        }  # fmt: skip
-        if all(each.by(metric) <= budget for each in verified.values()):
-            chosen = candidate
-            break
-        dropped += 1
+    chosen: Candidate | None = None
+    verified: dict[int, Deviates] = {}
+    dropped = 0
+    for _, equal in itertools.groupby(priced, key=lambda pair: pair[1].order(by)):
+        here: list[Candidate] = []
+        for each, price in equal:
+            progress(f"combinations: {len(tried) + len(here)} of {len(priced)}", (len(tried) + len(here)) / len(priced))
+            wanted = everything or chosen is None
+            here.append(Candidate(formats=each, price=price, deviates=trial.run(with_formats(said, each)) if wanted else None))
+        tried += here
+        good = sorted(
+            (each.deviates.by(metric), place) for place, each in enumerate(here) if each.deviates is not None and each.deviates.by(metric) <= budget
+        )
+        for _, place in good if chosen is None else ():
+            progress("verification: on other draws", len(tried) / len(priced))
+            others = {
+                other: Trial.of(
+                    said, format="fp64", seq=seq, head_dim=head_dim, block_k=block_k, inputs=inputs, rows=seq, seed=other, judged="given"
+                ).run(with_formats(said, here[place].formats))
+                for other in range(seed + 1, seed + 1 + draws)
+            }  # fmt: skip
+            if all(each.by(metric) <= budget for each in others.values()):
+                chosen, verified = here[place], others
+                break
+            dropped += 1
     pairs, worse = _monotone(tried, metric)
+    fronted = _fronted(tried, metric)
+    if chosen is not None:
+        chosen = fronted[tried.index(chosen)]
     return Budgeted(
         settings={"policy_from": said.name, **pricer.to_dict(), **{key: value for key, value in trial.settings().items() if key != "format"},
                   "choices": {group: list(names) for group, names in choices.items()}},
         metric=metric, budget=float(budget), by=by, chosen=chosen, policy=None if chosen is None else with_formats(said, chosen.formats),
-        verified=verified if chosen is not None else {}, dropped=dropped, candidates=_fronted(tried, metric), wider_pairs=pairs, worse=worse,
+        verified=verified, dropped=dropped, candidates=fronted, wider_pairs=pairs, worse=worse,
     )  # fmt: skip
 
 
