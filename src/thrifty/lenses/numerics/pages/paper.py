@@ -30,6 +30,8 @@ def sections_of(found: PaperFinding) -> list[Section]:
     ratios = [row for row in found.rows if row.claim.unit == RATIOS]
     if ratios:
         made.append(Section("Ratios", [_chart(ratios)], id="ratios"))
+    if found.left_out:
+        made.append(Section("Left out", [Bullets([f"{key}: {why}" for key, why in found.left_out.items()])], id="left-out"))
     made.append(Section("How each was measured", [Bullets([f"{row.claim.text}: {row.claim.note} ({row.claim.where})." for row in found.rows])], id="how"))
     return made
 

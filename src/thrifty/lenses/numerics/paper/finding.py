@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from thrifty.errors import BadValue, unknown_name
+from thrifty.errors import BadValue, MissingExtra, unknown_name
 from thrifty.lenses.numerics.paper.claims import Claim, all_claims, papers
 
 if TYPE_CHECKING:
@@ -42,14 +42,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaperFinding:
-    """All rows, and the seeds they were measured with."""
+    """All rows, and the seeds they were measured with. left_out: claims that could not be measured here → why."""
 
     rows: tuple[Row, ...]
     seeds: tuple[int, ...]
+    left_out: Mapping[str, str]
 
     def to_dict(self) -> dict[str, Any]:
         """By key of the claim."""
-        return {"truth": "measured", "seeds": list(self.seeds), "rows": {row.claim.key: row.to_dict() for row in self.rows}}
+        return {"truth": "measured", "seeds": list(self.seeds), "left_out": dict(self.left_out), "rows": {row.claim.key: row.to_dict() for row in self.rows}}
 
     def sections(self) -> Sequence[Section]:
         from thrifty.lenses.numerics.pages.paper import sections_of
@@ -61,7 +62,10 @@ class PaperFinding:
 
 
 def check_papers(keys: Sequence[str] = (), *, seeds: int = 5, progress: Progress | None = None) -> PaperFinding:
-    """Measure the claims named by `keys` (all where none is), each with seeds 0, 1, … Raises UnknownName, BadValue."""
+    """Measure the claims named by `keys` (all where none is), each with seeds 0, 1, …
+
+    Without an extra that a claim needs, all others are measured; MissingExtra where it was named. Raises UnknownName, BadValue.
+    """
     from thrifty.lenses.numerics.paper.measuring import MEASURES
 
     known = {claim.key: claim for claim in all_claims()}
@@ -71,9 +75,14 @@ def check_papers(keys: Sequence[str] = (), *, seeds: int = 5, progress: Progress
     if isinstance(seeds, bool) or not isinstance(seeds, int) or not 1 <= seeds <= 1000:
         raise BadValue(f"seeds={seeds!r} must be a whole number from 1 to 1000.")
     chosen = [claim for claim in known.values() if not keys or claim.key in keys]
-    rows = []
+    rows, left_out = [], {}
     for done, claim in enumerate(chosen):
         if progress is not None:
             progress(f"measuring: {claim.text}", done / len(chosen))
-        rows.append(Row(claim=claim, ours=tuple(MEASURES[claim.key](range(seeds)))))
-    return PaperFinding(rows=tuple(rows), seeds=tuple(range(seeds)))
+        try:
+            rows.append(Row(claim=claim, ours=tuple(MEASURES[claim.key](range(seeds)))))
+        except MissingExtra as why:
+            if keys:
+                raise
+            left_out[claim.key] = str(why)
+    return PaperFinding(rows=tuple(rows), seeds=tuple(range(seeds)), left_out=left_out)

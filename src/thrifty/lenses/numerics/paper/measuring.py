@@ -15,6 +15,7 @@ from thrifty.lenses.numerics.inputs import draw
 from thrifty.lenses.numerics.laboratory import attention, golden
 from thrifty.lenses.numerics.mechanism import demonstrate
 from thrifty.lenses.numerics.policy import Policy, as_policy
+from thrifty.lenses.numerics.sdpa import RealKernelFinding, real_kernel
 
 SEQ, WIDTH, TILE = 1024, 64, 16
 SHAH_WIDTH, SHAH_TILE = 128, 128
@@ -109,6 +110,15 @@ def _lean(name: str) -> Measure:
     return measure
 
 
+def _real(figure: Callable[[RealKernelFinding], float]) -> Measure:
+    return lambda seeds: [figure(_run(seed)) for seed in seeds]
+
+
+@functools.lru_cache(maxsize=16)
+def _run(seed: int) -> RealKernelFinding:
+    return real_kernel(seed=seed, seq=SEQ, head_dim=WIDTH)
+
+
 MEASURES: Final[dict[str, Measure]] = {
     "ten_times": _ratio("fa_paper"),
     "ten_times_normal": _ratio("fa_paper", "normal"),
@@ -119,6 +129,8 @@ MEASURES: Final[dict[str, Measure]] = {
     "query_tile": _query_tiles,
     "fa3_fp16": _shah((as_policy("baseline_eager"), as_policy("fa2_kernel")), "fp16"),
     "fa3_fp8": _shah((_fp8_baseline(), as_policy("fa3_fp8")), "e4m3"),
+    "real_kernel": _real(lambda found: found.deviation.rmse_ratio),
+    "real_kernel_alike": _real(lambda found: 100 * found.likeness("flash").equal),
     "hopper_fp8": _sum_bias("hopper-e4m3"),
     "hopper_fp8_promoted": _sum_bias("hopper-e4m3:promote=128"),
     "repeated_maxima": _lean("two equal maxima"),
