@@ -26,11 +26,11 @@ def time_features(times: Tensor, dtype: Any) -> Tensor:
 def loss(weights: Weights, batch: Batch, shape: Shape, attention: Attention, how: Arithmetic) -> Tensor:
     """Mean squared error of the predicted noise: 1 for a model that predicts none."""
     dtype = weights["head.weight"].dtype
-    x = how.linear(torch.from_numpy(batch.inputs).to(dtype), weights["patch.weight"], weights["patch.bias"])
-    x = how.kept(x + how.kept(weights["position"]))
+    x = how.linear(how.given(torch.from_numpy(batch.inputs).to(dtype)), weights["patch.weight"], weights["patch.bias"])
+    x = how.kept(x + weights["position"])
     assert batch.labels is not None and batch.times is not None
-    told = how.linear(time_features(torch.from_numpy(batch.times), dtype), weights["time.weight"], weights["time.bias"])
-    told = how.gelu(how.kept(told + how.kept(F.embedding(torch.from_numpy(batch.labels), weights["class"]))))
+    told = how.linear(how.given(time_features(torch.from_numpy(batch.times), dtype)), weights["time.weight"], weights["time.bias"])
+    told = how.gelu(how.kept(told + F.embedding(torch.from_numpy(batch.labels), weights["class"])))
     for block in range(shape.blocks):
         at = f"block{block}."
         parts = how.linear(told, weights[f"{at}condition.weight"], weights[f"{at}condition.bias"])[:, None].chunk(6, dim=-1)
@@ -40,4 +40,4 @@ def loss(weights: Weights, batch: Batch, shape: Shape, attention: Attention, how
             made = attend(held, weights, at, shape, attention, how) if part == "attend" else feed(held, weights, at, how)
             x = how.kept(x + how.kept(how.kept(1 + gate) * made))
     guess = how.linear(norm(x, weights, "norm", how), weights["head.weight"], weights["head.bias"])
-    return how.kept(how.kept(how.kept(guess - how.kept(torch.from_numpy(batch.targets).to(dtype))) ** 2).mean())
+    return how.kept(how.kept(how.kept(guess - how.given(torch.from_numpy(batch.targets).to(dtype))) ** 2).mean())

@@ -17,7 +17,7 @@ Tensor = Any
 
 def loss(weights: Weights, batch: Batch, shape: Shape, attention: Attention, how: Arithmetic) -> Tensor:
     """Mean cross entropy of the next byte in nats: ln 256 = 5.55 for a model that knows nothing."""
-    x = how.kept(how.kept(F.embedding(torch.from_numpy(batch.inputs), weights["byte"])) + how.kept(weights["position"]))
+    x = how.kept(F.embedding(torch.from_numpy(batch.inputs), weights["byte"]) + weights["position"])
     for block in range(shape.blocks):
         at = f"block{block}."
         x = how.kept(x + attend(norm(x, weights, f"{at}norm1", how), weights, at, shape, attention, how))

@@ -4,6 +4,7 @@ autocast : weights are kept and updated in FP32. Operands of every product (weig
            result and its operands, too; GELU's result and its gradient. Norms, additions of the residual stream, the loss and AdamW stay in FP32.
 pure     : weights, AdamW's moments and its update are kept in the format, and every result of every operator and its gradient is rounded, the loss's, too.
 
+In the pure variant weights lie in the format from the start and AdamW rounds their gradients, so neither is rounded again where weights are looked up.
 Products themselves are those of this machine in FP32, on rounded operands, rounded once at their end. Attention has a policy of its own in both.
 """
 
@@ -47,22 +48,23 @@ class _Rounded(torch.autograd.Function):  # type: ignore[misc]
 
 
 class _Product(torch.autograd.Function):  # type: ignore[misc]
-    """x Wᵀ + b with rounded operands, rounded once; all gradients rounded."""
+    """x Wᵀ + b with rounded operands, rounded once; all gradients rounded. whole: operands are in the format already."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, to: Round) -> Tensor:
-        x, weight = to(x), to(weight)
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, to: Round, whole: bool) -> Tensor:
+        if not whole:
+            x, weight, bias = to(x), to(weight), to(bias)
         ctx.save_for_backward(x, weight)
         ctx.to = to
-        return to(F.linear(x, weight, to(bias)))
+        return to(F.linear(x, weight, bias))
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         x, weight = ctx.saved_tensors
         to: Round = ctx.to
         grad = to(grad)
         flat = grad.reshape(-1, grad.shape[-1])
-        return to(grad @ weight), to(flat.T @ x.reshape(-1, x.shape[-1])), to(flat.sum(0)), None
+        return to(grad @ weight), to(flat.T @ x.reshape(-1, x.shape[-1])), to(flat.sum(0)), None, None
 
 
 class Arithmetic:
@@ -75,11 +77,15 @@ class Arithmetic:
     def linear(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         if self.to is None:
             return F.linear(x, weight, bias)
-        return _Product.apply(x, weight, bias, self.to)
+        return _Product.apply(x, weight, bias, self.to, self.variant == "pure")
 
     def gelu(self, x: Tensor) -> Tensor:
         return F.gelu(x) if self.to is None else _Rounded.apply(F.gelu(x), self.to)
 
+    def given(self, x: Tensor) -> Tensor:
+        """Data as it comes in: rounded in the pure variant."""
+        return self.to(x) if self.to is not None and self.variant == "pure" else x
+
     def kept(self, x: Tensor) -> Tensor:
-        """A result of another operator (norm, sum, product of two activations, look-up, loss): rounded in the pure variant only."""
+        """A result of another operator (norm, sum, product of two activations, loss): rounded in the pure variant only."""
         return _Rounded.apply(x, self.to) if self.variant == "pure" else x
