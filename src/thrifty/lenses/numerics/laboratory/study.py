@@ -17,6 +17,7 @@ from thrifty.lenses.numerics.laboratory.exactly import golden_of
 from thrifty.lenses.numerics.laboratory.prepare import prepare
 from thrifty.lenses.numerics.laboratory.result import Attended
 from thrifty.lenses.numerics.policy import Policy, as_policy
+from thrifty.lenses.numerics.policy.checks import choose
 
 GOLDENS: Final = {
     "rounded": "attention in FP64 of q, k, v as they are rounded (the operator's own error)",
@@ -81,6 +82,7 @@ def study(
     Others as in `attend`. Raises BadValue, UnknownName, BadFile.
     """
     said = as_policy(policy)
+    choose("golden", golden, tuple(GOLDENS))
     if inputs.q.ndim >= 2 and inputs.q.shape[-2] == 0:
         raise BadValue("seq=0 leaves nothing to compare. Give at least one query.")
     shared = {"format": format, "causal": causal or inputs.causal, "window": window, "alibi": alibi, "seed": seed, "sram": sram}

@@ -105,10 +105,10 @@ def parts(problem: Problem, kind: Any, tally: Any) -> list[tuple[Floats, Floats,
                 words[place] = 23 - to.spec.mantissa_bits, (to.spec.largest_code + (to.overflow != "saturate")) << (23 - to.spec.mantissa_bits)
             elif kinds[place] == NEAREST:
                 floats[place] = _addition(to, 23)
-    q, k, v = (np.ascontiguousarray(x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), dtype=kind) for x in (problem.q, problem.k, problem.v))
+    q, k, v = (np.ascontiguousarray(_flat(x), dtype=kind) for x in (problem.q, problem.k, problem.v))
     batch, heads, seq, _ = problem.q.shape
     none = np.zeros((0, 0))
-    scales = [none if x is None else np.ascontiguousarray(x.reshape(x.shape[0] * x.shape[1], x.shape[2])) for x in (problem.q_scale, problem.k_scale, problem.v_scale)]
+    scales = [none if x is None else np.ascontiguousarray(_flat(x)) for x in (problem.q_scale, problem.k_scale, problem.v_scale)]
     sight = problem.sight
     before, after = (-1 if side is None else side for side in sight.window)
     by_site = dict(zip(SITES, roundings, strict=True))
@@ -116,7 +116,7 @@ def parts(problem: Problem, kind: Any, tally: Any) -> list[tuple[Floats, Floats,
     numbers = np.array([problem.factor or 0.0, options.p_scale, options.rescale_log2, options.repeated_max, options.exp2_degree,
                         policy.algorithm == "baseline" and options.divide_after, kind is np.float32 and kinds[0] >= 0, again,
                         _alike([by_site[site] for site in ("pv.store", "o.mul", "o.add", "o.div")], kinds[SITES.index("o.add")])])  # fmt: skip
-    mask = np.zeros((0, 0, 0), dtype=np.uint8) if sight.mask is None else sight.mask.reshape(sight.mask.shape[0] * heads, *sight.mask.shape[2:]).view(np.uint8)
+    mask = np.zeros((0, 0, 0), dtype=np.uint8) if sight.mask is None else _flat(sight.mask).view(np.uint8)
     slopes = np.zeros(0) if sight.slopes is None else sight.slopes
     blocks = len(q) * -(-seq // LANES)
     # Under a causal mask the last blocks have the most work: first and last by turns.
@@ -144,6 +144,11 @@ def parts(problem: Problem, kind: Any, tally: Any) -> list[tuple[Floats, Floats,
                 setattr(tally, name, getattr(tally, name) + int(count))
         made.append((out.reshape(batch, heads, seq, v.shape[2]), tops.reshape(batch, heads, seq), totals.reshape(batch, heads, seq)))
     return made
+
+
+def _flat(x: Any) -> Any:
+    """The first two axes as one (also where one is of length 0)."""
+    return x.reshape(x.shape[0] * x.shape[1], *x.shape[2:])
 
 
 def _alike(output: list[Rounding], kind: int) -> int:
