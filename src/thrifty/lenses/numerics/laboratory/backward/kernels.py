@@ -39,21 +39,36 @@ def fused(context: Any, a: Any, b: Any, c: Any) -> Any:
 
 @jit
 def row_times(row: Any, matrix: Any, first: int, last: int, out: Any) -> None:
-    """out[:last - first] = row @ matrix[:, first:last], k ascending from +0."""
-    n = last - first
+    """out[:last - first] = row @ matrix[:, first:last], k ascending from +0, four at a time so that sums stay in registers."""
+    n, fours = last - first, row.size - row.size % 4
     out[:n] = 0
-    for k in range(row.size):
-        a = row[k]
+    for k in range(0, fours, 4):
+        a, b, e, d = row[k], row[k + 1], row[k + 2], row[k + 3]
+        # rows cut first: an index first + c might be negative, and a loop that minds that is not made of vector instructions
+        at_a, at_b, at_e, at_d = matrix[k, first:last], matrix[k + 1, first:last], matrix[k + 2, first:last], matrix[k + 3, first:last]
         for c in range(n):
-            out[c] = fused(a, matrix[k, first + c], out[c])
+            out[c] = fused(d, at_d[c], fused(e, at_e[c], fused(b, at_b[c], fused(a, at_a[c], out[c]))))
+    for k in range(fours, row.size):
+        a, at_a = row[k], matrix[k, first:last]
+        for c in range(n):
+            out[c] = fused(a, at_a[c], out[c])
 
 
 @jit
 def columns_times(left: Any, first: int, last: int, right: Any, top: int, bottom: int, out: Any) -> None:
-    """out[:last - first] = leftᵀ[first:last] @ right[top:bottom], rows ascending from +0; row 0 of left is that of `top`."""
-    width = right.shape[1]
+    """out[:last - first] = leftᵀ[first:last] @ right[top:bottom], rows ascending from +0, four at a time; row 0 of left is that of `top`."""
+    width, rows = right.shape[1], bottom - top
+    fours = rows - rows % 4
     out[: last - first] = 0
-    for r in range(bottom - top):
+    for r in range(0, fours, 4):
+        n = top + r
+        at_a, at_b, at_e, at_d = right[n], right[n + 1], right[n + 2], right[n + 3]
+        for c in range(last - first):
+            y = first + c
+            a, b, e, d, sums = left[r, y], left[r + 1, y], left[r + 2, y], left[r + 3, y], out[c]
+            for x in range(width):
+                sums[x] = fused(d, at_d[x], fused(e, at_e[x], fused(b, at_b[x], fused(a, at_a[x], sums[x]))))
+    for r in range(fours, rows):
         for c in range(last - first):
             a = left[r, first + c]
             for x in range(width):
@@ -96,20 +111,20 @@ def scores(row: Any, q: Any, keys: Any, first: int, last: int, seen: Any, slope:
 
 
 @jit
-def new_weights(row: Any, n: int, seen: Any, lse: Any, sites: Any) -> None:
-    """row becomes P, made anew from scores and lse, 0 where not seen."""
+def new_weights(row: Any, n: int, seen: Any, lse: Any, sites: Any, spare: Any) -> None:
+    """row becomes P, made anew from scores and lse, 0 where not seen. spare: room for as many numbers."""
     for c in range(n):
-        row[c] = row[c] - lse if seen[c] else 0.0
-    round_row(row, n, sites[S_SUB])
-    exp_row(row, row, n)
+        spare[c] = row[c] - lse if seen[c] else 0.0
+    round_row(spare, n, sites[S_SUB])
+    exp_row(spare, row, n)
     round_row(row, n, sites[B_P])
     for c in range(n):
         row[c] = row[c] if seen[c] else 0.0
 
 
 @jit
-def stored_weights(row: Any, n: int, seen: Any, beta: Any, one: Any, sites: Any) -> None:
-    """row becomes P as the baseline's forward pass stored it, 0 where not seen. one: 1 in the dtype of sums."""
+def stored_weights(row: Any, n: int, seen: Any, beta: Any, one: Any, sites: Any, spare: Any) -> None:
+    """row becomes P as the baseline's forward pass stored it, 0 where not seen. one: 1 in the dtype of sums; spare: room for as many numbers."""
     top = -np.inf
     for c in range(n):
         top = row[c] if (row[c] > top) | (row[c] != row[c]) else top
@@ -121,9 +136,9 @@ def stored_weights(row: Any, n: int, seen: Any, beta: Any, one: Any, sites: Any)
             top = beta * top if top > 0 else 0.0
     base = 0.0 if top == -np.inf else top
     for c in range(n):
-        row[c] -= base
-    round_row(row, n, sites[S_SUB])
-    exp_row(row, row, n)
+        spare[c] = row[c] - base
+    round_row(spare, n, sites[S_SUB])
+    exp_row(spare, row, n)
     round_row(row, n, sites[P_EXP])
     total = one - one
     for c in range(n):
@@ -224,9 +239,9 @@ def pull_heads(
                     there, row, pulled = seen[r, first:last], p[r, first:last], dp[r, first:last]
                     scores(row, queries[n], keys_t, first, last, there, slope, place, factor, sums, sites)
                     if stores:
-                        stored_weights(row, width, there, beta, one, sites)
+                        stored_weights(row, width, there, beta, one, sites, buffer)
                     else:
-                        new_weights(row, width, there, lse[head, n], sites)
+                        new_weights(row, width, there, lse[head, n], sites, buffer)
                     row_times(pull[n], values_t, first, last, sums)
                     for c in range(width):
                         pulled[c] = sums[c]
