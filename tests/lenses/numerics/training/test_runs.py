@@ -81,6 +81,7 @@ def test_formula_a_run_that_diverges_says_when_and_keeps_what_was_before() -> No
     assert np.array_equal(weights_of(rows[0]), formats.round(initial(MODELS["digits"], 0), "fp16"))
 
 
+@pytest.mark.slow
 def test_formula_another_process_trains_the_same_bits() -> None:
     """On the true model, untouched by the shrinking that other tests do."""
     asked = Asked.of("digits", steps=2, every=1, seeds=2)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
+from thrifty.formats.rounding import round_to
 from thrifty.lenses.numerics.laboratory.backward import emulated_attention
 from thrifty.lenses.numerics.policy import Policy
 
@@ -67,8 +68,14 @@ def batch(draws: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
     return tuple(torch.from_numpy(each) for each in (classes, contents, np.take_along_axis(contents, partner, axis=1)))
 
 
-def seen(held: Mapping[str, Tensor], drawn: tuple[Tensor, Tensor, Tensor], policy: Policy, format: str) -> Seen:
-    """One pass with attention under `policy`; one tile holds all keys."""
+def exact(q: Tensor, k: Tensor, v: Tensor, format: str) -> Tensor:
+    """Attention and its gradient in FP64, of inputs rounded to `format` as every policy rounds them."""
+    q, k, v = (x.double() + (round_to(x, format, overflow="saturate") - x).detach().double() for x in (q, k, v))
+    return torch.softmax(q @ k.transpose(-1, -2) / math.sqrt(WIDTH // HEADS), dim=-1) @ v
+
+
+def seen(held: Mapping[str, Tensor], drawn: tuple[Tensor, Tensor, Tensor], policy: Policy | None, format: str) -> Seen:
+    """One pass with attention under `policy` (one tile holds all keys), or exact; the output goes on in FP32 either way."""
     classes, contents, targets = drawn
     told = held["class"][classes]
     x = torch.cat([told, held["content"][contents]], dim=-1)
@@ -77,7 +84,8 @@ def seen(held: Mapping[str, Tensor], drawn: tuple[Tensor, Tensor, Tensor], polic
         return y.view(BATCH, TOKENS, HEADS, WIDTH // HEADS).transpose(1, 2)
 
     q, k, v = heads(F.linear(x, held["query"])), heads(F.linear(told, held["key"])), heads(F.linear(x, held["value"], held["value.bias"]))
-    out = emulated_attention(q, k, v, policy=policy, format=format, block_k=TOKENS).to(torch.float32)
+    out = exact(q, k, v, format) if policy is None else emulated_attention(q, k, v, policy=policy, format=format, block_k=TOKENS)
+    out = out.to(torch.float32)
     mixed = F.linear(out.transpose(1, 2).reshape(BATCH, TOKENS, WIDTH), held["out"])
     return Seen(F.cross_entropy(F.linear(mixed, held["head"]).reshape(-1, CONTENTS), targets.reshape(-1)), q, k, out)
 
