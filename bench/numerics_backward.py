@@ -1,8 +1,10 @@
 """Attention forward and backward under a policy, a training batch of 64 tokens at a time: 5 times a plain torch script with the same bits.
 
-With 16 and 32 tokens the lead is smaller: rows are too short for vector instructions to be busy. Those ratios are printed, too, and claim nothing. Batch 64, 4 heads, 16 to 64 tokens, head dimension 16, state in FP32, P and outputs in BF16 (`fa2_kernel`, dS in FP32, so that no step of torch's rounds
-twice). The script adds up products one k after the other, since no matrix product of torch says in which order it adds; a second one, which lets torch multiply
-as it likes, has other bits, and is reported beside it.
+With 16 and 32 tokens the lead is smaller: rows are too short for vector instructions to be busy. Those ratios are printed, too, and claim nothing.
+
+Batch 64, 4 heads, head dimension 16, state in FP32, P and outputs in BF16 (`fa2_kernel`, dS in FP32, so that no step of torch's rounds twice). The script adds
+up products one k after the other, since no matrix product of torch says in which order it adds; a second one, which lets torch multiply as it likes, has other
+bits, and is reported beside it.
 """
 
 import math
