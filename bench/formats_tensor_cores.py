@@ -57,7 +57,10 @@ else:
             if lost.any():
                 wrong[name] = wrong.get(name, 0) + int(lost.sum())
         asked += count
-    checked = {"dot products": asked, "wrong": wrong, "sums so far that are no number, which theirs forgets": forgotten, "tensor cores": len(cores), "seconds": round(time.perf_counter() - began)}
+    checked = {
+        "dot products": asked, "wrong": wrong, "sums so far that are no number, which theirs forgets": forgotten, "tensor cores": len(cores),
+        "seconds": round(time.perf_counter() - began),
+    }  # fmt: skip
     print(checked, flush=True)
 
     def tiled(op: Any, x: Any, y: Any) -> Any:

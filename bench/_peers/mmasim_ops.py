@@ -127,6 +127,8 @@ def codes(spec: FloatSpec, shape: tuple[int, ...], rng: np.random.Generator, sty
         fraction = np.where((exponent == top - 1) & (rng.random(shape) < 0.7), np.uint64(0), fraction)
     else:
         exponent = rng.integers(0, {"any": top, "low": min(4, top)}.get(style, most + 1), shape)
+    if spec.no_number == "ieee":  # NaN are quiet: cut to TF32, one that signals may become infinite
+        fraction = np.where((exponent == top - 1) & (fraction != 0), fraction | np.uint64(1 << (spec.mantissa_bits - 1)), fraction)
     code = exponent.astype(np.uint64) << np.uint64(spec.mantissa_bits) | fraction
     code = np.where(rng.random(shape) < 0.05, np.uint64(0), code)
     sign = np.uint64(1 << (spec.exponent_bits + spec.mantissa_bits))

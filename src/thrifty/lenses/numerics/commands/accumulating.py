@@ -50,7 +50,8 @@ def accumulate_(
         study = accumulating.sum_errors(accumulator or USUAL, k=k, inputs=inputs, format=format, side=side, seed=seed, progress=progress)
     command = command_line("thrifty", "numerics", "accumulate", accumulator=accumulator, k=k, inputs=inputs, format=format, side=side, seed=seed)
     give(
-        lambda: errors_page(study, command=command, generated=made_now()), lambda: {**study.to_dict(), "command": command}, out, as_json, drawn=("length", "lengths"),
+        lambda: errors_page(study, command=command, generated=made_now()),
+        lambda: {**study.to_dict(), "command": command}, out, as_json, drawn=("length", "lengths"),
     )  # fmt: skip
 
 
