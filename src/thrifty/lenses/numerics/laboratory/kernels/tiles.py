@@ -13,11 +13,7 @@ from thrifty.lenses.numerics.laboratory.kernels.micro import LANES, WIDE, narrow
 CHUNK: Final = 16
 """Keys whose scores are FP64 at once: 4 KiB."""
 (S_STORE, S_SCALE, S_BIAS, S_SUB, P_EXP, P_DIV, P_STORE, L_STORE, L_MUL, L_ADD, A_SUB, A_EXP, PV_STORE, O_MUL, O_ADD, O_DIV) = range(16)
-SITES: Final = (
-    "s.store", "s.scale", "s.bias", "s.sub", "p.exp", "p.div", "p.store", "l.store", "l.mul", "l.add", "alpha.sub", "alpha.exp", "pv.store", "o.mul",
-    "o.add", "o.div",
-)  # fmt: skip
-"""Sites in the order of the numbers above."""
+"""Sites, numbered as `running.SITES` lists them."""
 VISITS, RESCALES, REPEATED, SEEN, UNDERFLOWS, OVERFLOWS = range(6)
 
 
