@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 pytest.importorskip("torch", reason="torch is not installed")
 
-from thrifty.cli import app  # noqa: E402
-from thrifty.errors import BadValue  # noqa: E402
-from thrifty.lenses.numerics.training import repeated_maxima  # noqa: E402
+from thrifty.cli import app
+from thrifty.errors import BadValue
+from thrifty.lenses.numerics.training import repeated_maxima
 
 
 def test_paper_errors_of_the_output_lean_where_maxima_repeat_and_the_option_mends_it() -> None:

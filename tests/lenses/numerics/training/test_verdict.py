@@ -8,7 +8,7 @@ import numpy as np
 
 from thrifty.lenses.numerics.training.judging.bands import bands_of
 from thrifty.lenses.numerics.training.judging.intervals import Estimate
-from thrifty.lenses.numerics.training.judging.verdict import judge, judge_all
+from thrifty.lenses.numerics.training.judging.verdict import judge, judge_all, judge_each
 
 SEEDS, STEPS, PLACES = 5, (0, 100, 200), {"a": slice(0, 6), "key.bias": slice(6, 9)}
 GAUGE = np.arange(9) >= 6
@@ -67,6 +67,11 @@ def test_formula_verdicts_of_curves_whose_slopes_are_known() -> None:
         found = judge_all(bands)["filtered"]["max"]
         assert (found.verdict, found.binding) == (expected, "low"), optimised
         assert np.isclose(found.optimised.value, 1.04 * optimised, rtol=1e-3)
+
+
+def test_formula_each_reference_alone() -> None:
+    found = judge_each(bands_of(drifting(1e-3, 1e-4), PLACES, GAUGE, STEPS, SEEDS, ["low"], {}), "max", "filtered")
+    assert {name: each.verdict for name, each in found.items()} == {"other seeds": "bounded", "low": "not bounded"}
 
 
 def test_formula_a_gauge_direction_turns_the_raw_verdict_only() -> None:

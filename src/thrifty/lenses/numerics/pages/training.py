@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from thrifty.lenses.numerics.training.judging.bands import FILTERS, FLOOR, METRICS, OPTIMISED
-from thrifty.lenses.numerics.training.judging.verdict import SCOPE
+from thrifty.lenses.numerics.training.judging.verdict import SCOPE, judge_each
 from thrifty.lenses.numerics.training.running.variants import VARIANTS
 from thrifty.report import Block, Bullets, Cell, Chart, Column, Facts, Note, Number, Page, Section, Source, Table, Text
 
@@ -68,6 +68,8 @@ def verdict_blocks(found: Study) -> list[Block]:
         [f"{_SHORT[metric]}, {FILTERS[filter]}", judged.verdict, judged.binding or "none", judged.why]
         for filter, metrics in found.verdicts.items() for metric, judged in metrics.items()
     ]  # fmt: skip
+    each = {metric: judge_each(found.bands, metric, "filtered") for metric in METRICS}
+    alone: list[list[Cell]] = [[band.name, *(each[metric][band.name].verdict for metric in METRICS)] for band in found.bands.references]
     columns = tuple(Column(key=key, title=title) for key, title in (("what", "Distance"), ("verdict", "Verdict"), ("binding", "Binding band"), ("why", "Why")))
     missing = [name for name, met in found.conditions().items() if not met]
     return [
@@ -75,6 +77,8 @@ def verdict_blocks(found: Study) -> list[Block]:
         Text("Bounded: the upper end of the tested slope's interval is at most the slope of the reference that grows least, and their intervals do not "
              "overlap; inconclusive where they do; else not bounded. The study's word is that of W1 without gauge directions."),
         Table(columns=columns, rows=rows, caption="The rule by distance", strong_rows=(0,)),
+        Table(columns=(Column(key="reference", title="Reference alone"), *(Column(key=metric, title=_SHORT[metric]) for metric in METRICS)),
+              rows=alone, caption="The rule held against each reference alone, without gauge directions"),
         Bullets([f"{'met' if met else 'NOT MET'}: {name}" for name, met in found.conditions().items()]),
         *([Note(f"This study lacks: {'; '.join(missing)}.", kind="warning")] if missing else []),
     ]  # fmt: skip

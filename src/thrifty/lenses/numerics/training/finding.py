@@ -10,7 +10,7 @@ import numpy as np
 
 from thrifty.lenses.numerics.policy import as_policy
 from thrifty.lenses.numerics.training.judging.bands import FILTERS, FLOOR, METRICS, OPTIMISED, Bands
-from thrifty.lenses.numerics.training.judging.verdict import LEAST_SEEDS, LEAST_STEPS, SCOPE, Judged
+from thrifty.lenses.numerics.training.judging.verdict import LEAST_SEEDS, LEAST_STEPS, SCOPE, Judged, judge_each
 from thrifty.lenses.numerics.training.running.variants import VARIANTS, Asked
 
 if TYPE_CHECKING:
@@ -119,6 +119,10 @@ class Study:
             "truth": "measured", "scope": SCOPE, "verdict": self.verdict.verdict, "verdict_metric": MAIN_METRIC, "verdict_filter": MAIN_FILTER,
             "why": self.verdict.why, "conditions": self.conditions(),
             "verdicts": {filter: {metric: judged.to_dict() for metric, judged in metrics.items()} for filter, metrics in self.verdicts.items()},
+            "by_reference": {
+                filter: {metric: {name: each.verdict for name, each in judge_each(self.bands, metric, filter).items()} for metric in METRICS}
+                for filter in FILTERS
+            },
             "model": asked.shape.name, "title": asked.shape.title, "parameters": sum(place.size for place in [self.gauge.mask]),
             "steps": asked.steps, "every": asked.every, "snapshots": list(asked.snapshots), "seeds": asked.seeds, "order": asked.order, "format": asked.format,
             "policies": {

@@ -68,6 +68,12 @@ def judge_bands(bands: Bands, metric: str, filter: str, refused: str = "") -> Ju
     return replace(found, verdict="inconclusive" if refused else "not bounded", why=why)
 
 
+def judge_each(bands: Bands, metric: str, filter: str) -> dict[str, Judged]:
+    """The rule held against every reference alone, so that a reader sees which one binds and by how much the others do not."""
+    tested = bands.slope(OPTIMISED, metric, filter)
+    return {band.name: judge(tested, {band.name: bands.slope(band.name, metric, filter)}) for band in bands.references}
+
+
 def judge_all(bands: Bands, refused: str = "") -> dict[str, dict[str, Judged]]:
     """Filter → metric → verdict."""
     return {filter: {metric: judge_bands(bands, metric, filter, refused) for metric in METRICS} for filter in bands.tensors}
