@@ -39,8 +39,8 @@ def in_threads(part: Callable[[int, int], object], count: int, work: int, *, blo
     """
     import numba
 
-    threads = min(int(numba.config.NUMBA_NUM_THREADS), os.cpu_count() or 1, 1 + count * work // SHARE)
-    if threads <= 1:
+    threads = min(int(numba.config.NUMBA_NUM_THREADS), 1 + count * work // SHARE)
+    if threads <= 1 or (threads := min(threads, os.cpu_count() or 1)) == 1:  # counting processors takes longer than small loops do
         part(0, count)
         return
     share = -(-count // threads)

@@ -7,6 +7,7 @@ so (Knuth's trick, on FP64 only). All other modes split the significand as `plai
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Final
 
 import numpy as np
@@ -31,7 +32,12 @@ RANDOM: Final = ROUNDINGS.index("random")
 
 
 def parameters(to: Rounding) -> npt.NDArray[np.int64]:
-    """A rounding as words for the compiled loops."""
+    """A rounding as words for the compiled loops: the caller's own (one that cannot be written to would be of another type, and compiled for once more)."""
+    return _words(to).copy()
+
+
+@functools.lru_cache(maxsize=512)
+def _words(to: Rounding) -> npt.NDArray[np.int64]:
     spec = to.spec
     kind = SPLITS
     if to.mode in ("stochastic", "random"):

@@ -185,7 +185,7 @@ def _factor(problem: Problem, old: Floats, new: Floats, turn: int) -> Floats:
 
 
 def _log_sum(problem: Problem, top: Floats, total: Floats, turn: int = 0) -> Floats:
-    return np.where(total == 0, -np.inf, problem.steps.at("lse", np.where(total == 0, 0.0, top + elementary.log(total)), turn))
+    return np.where(total == 0, -np.inf, problem.steps.at("lse", np.where(total == 0, 0.0, top + problem.steps.log(total)), turn))
 
 
 def _zero(out: Any, empty: Any) -> Floats:

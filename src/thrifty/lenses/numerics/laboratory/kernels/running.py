@@ -31,9 +31,16 @@ _STEPS = {
 
 def served(problem: Problem) -> type[np.float32] | type[np.float64] | None:
     """What the compiled loop would compute in, None where it does not serve."""
-    policy, roundings = problem.policy, problem.steps.roundings
     if not has_numba() or not problem.steps.compiled or 0 in (problem.q.size, problem.k.size):
         return None
+    kept, key = problem.steps.worked_out, ("served", problem.sight.everything)
+    if key not in kept:
+        kept[key] = _served(problem)
+    return kept[key]  # type: ignore[no-any-return]
+
+
+def _served(problem: Problem) -> type[np.float32] | type[np.float64] | None:
+    policy, roundings = problem.policy, problem.steps.roundings
     sums = {str(parse_accumulator(problem.steps.accumulator(site))) for site in ("s.acc", "l.acc", "o.acc")}
     used = [roundings[site] for site in (*SITES, "in.q", "in.k", "in.v")]
     if not all(_nearest_alone(to) for to in used):
@@ -88,34 +95,20 @@ def _shares(spec: FloatSpec) -> bool:
 def parts(problem: Problem, kind: Any, tally: Any) -> list[tuple[Floats, Floats, Floats]]:
     """For each split: output over its row sum (batch, H, N, d_v), row maximum and row sum (batch, H, N). Counts are added to `tally`."""
     from thrifty.lenses.numerics.laboratory.kernels.flash import BASELINE, FLASH1, FLASH2, attend_blocks
-    from thrifty.lenses.numerics.laboratory.kernels.lanes import ALIGNED, NEAREST, SINGLE, STAYS
     from thrifty.lenses.numerics.laboratory.kernels.micro import LANES
     from thrifty.loops import in_threads
 
-    policy, options = problem.policy, problem.policy.options
-    roundings = [problem.steps.roundings[site] for site in SITES]
-    chunk_kinds = [STAYS if to.spec.name == "fp64" else SINGLE if to.spec.name == "fp32" else NEAREST for to in roundings]
-    sites = np.array([(float(each), *_addition(to, 52)) for each, to in zip(chunk_kinds, roundings, strict=True)])
-    kinds = np.full(len(SITES), -1, dtype=np.int64)
-    floats, words = np.zeros((len(SITES), 5), dtype=np.float32), np.zeros((len(SITES), 2), dtype=np.uint32)
-    for place, to in enumerate(roundings if kind is np.float32 else []):
-        if _in_single(to):
-            kinds[place] = STAYS if to.spec.name == "fp32" else ALIGNED if _shares(to.spec) else NEAREST
-            if kinds[place] == ALIGNED:
-                words[place] = 23 - to.spec.mantissa_bits, (to.spec.largest_code + (to.overflow != "saturate")) << (23 - to.spec.mantissa_bits)
-            elif kinds[place] == NEAREST:
-                floats[place] = _addition(to, 23)
+    policy = problem.policy
+    kept, key = problem.steps.worked_out, (kind, problem.factor)
+    if key not in kept:
+        kept[key] = _tables(problem, kind)
+    sites, kinds, floats, words, numbers = kept[key]
     q, k, v = (np.ascontiguousarray(_flat(x), dtype=kind) for x in (problem.q, problem.k, problem.v))
     batch, heads, seq, _ = problem.q.shape
     none = np.zeros((0, 0))
     scales = [none if x is None else np.ascontiguousarray(_flat(x)) for x in (problem.q_scale, problem.k_scale, problem.v_scale)]
     sight = problem.sight
     before, after = (-1 if side is None else side for side in sight.window)
-    by_site = dict(zip(SITES, roundings, strict=True))
-    again = options.p_scale != 1.0 or by_site["p.store"] != by_site["p.div" if policy.algorithm == "baseline" and not options.divide_after else "p.exp"]
-    numbers = np.array([problem.factor or 0.0, options.p_scale, options.rescale_log2, options.repeated_max, options.exp2_degree,
-                        policy.algorithm == "baseline" and options.divide_after, kind is np.float32 and kinds[0] >= 0, again,
-                        _alike([by_site[site] for site in ("pv.store", "o.mul", "o.add", "o.div")], kinds[SITES.index("o.add")])])  # fmt: skip
     mask = np.zeros((0, 0, 0), dtype=np.uint8) if sight.mask is None else _flat(sight.mask).view(np.uint8)
     slopes = np.zeros(0) if sight.slopes is None else sight.slopes
     blocks = len(q) * -(-seq // LANES)
@@ -144,6 +137,31 @@ def parts(problem: Problem, kind: Any, tally: Any) -> list[tuple[Floats, Floats,
                 setattr(tally, name, getattr(tally, name) + int(count))
         made.append((out.reshape(batch, heads, seq, v.shape[2]), tops.reshape(batch, heads, seq), totals.reshape(batch, heads, seq)))
     return made
+
+
+def _tables(problem: Problem, kind: Any) -> tuple[Any, ...]:
+    """The roundings as the loop takes them: sites, kinds, floats, words, numbers."""
+    from thrifty.lenses.numerics.laboratory.kernels.lanes import ALIGNED, NEAREST, SINGLE, STAYS
+
+    policy, options = problem.policy, problem.policy.options
+    roundings = [problem.steps.roundings[site] for site in SITES]
+    chunk_kinds = [STAYS if to.spec.name == "fp64" else SINGLE if to.spec.name == "fp32" else NEAREST for to in roundings]
+    sites = np.array([(float(each), *_addition(to, 52)) for each, to in zip(chunk_kinds, roundings, strict=True)])
+    kinds = np.full(len(SITES), -1, dtype=np.int64)
+    floats, words = np.zeros((len(SITES), 5), dtype=np.float32), np.zeros((len(SITES), 2), dtype=np.uint32)
+    for place, to in enumerate(roundings if kind is np.float32 else []):
+        if _in_single(to):
+            kinds[place] = STAYS if to.spec.name == "fp32" else ALIGNED if _shares(to.spec) else NEAREST
+            if kinds[place] == ALIGNED:
+                words[place] = 23 - to.spec.mantissa_bits, (to.spec.largest_code + (to.overflow != "saturate")) << (23 - to.spec.mantissa_bits)
+            elif kinds[place] == NEAREST:
+                floats[place] = _addition(to, 23)
+    by_site = dict(zip(SITES, roundings, strict=True))
+    again = options.p_scale != 1.0 or by_site["p.store"] != by_site["p.div" if policy.algorithm == "baseline" and not options.divide_after else "p.exp"]
+    numbers = np.array([problem.factor or 0.0, options.p_scale, options.rescale_log2, options.repeated_max, options.exp2_degree,
+                        policy.algorithm == "baseline" and options.divide_after, kind is np.float32 and kinds[0] >= 0, again,
+                        _alike([by_site[site] for site in ("pv.store", "o.mul", "o.add", "o.div")], kinds[SITES.index("o.add")])])  # fmt: skip
+    return sites, kinds, floats, words, numbers
 
 
 def _flat(x: Any) -> Any:
