@@ -25,7 +25,7 @@ PRESETS: Final[dict[str, tuple[str, Policy]]] = {
         ("eager PyTorch on a GPU: scores and P stored in the working format, softmax inside in FP32", Policy(
             name="baseline_eager", sites={"*": _FP32, "in": _DT, "s.store": _DT, "s.scale": _DT, "s.bias": _DT, "p.div": _DT, "p.store": _DT, "o.store": _DT,
                                           "b.dp": _DT, "b.ds": _DT, "b.dq": _DT, "b.dk": _DT, "b.dv": _DT, "b.out": _DT}, options=_SOFTMAX)),
-        ("attention written out in FP8: inputs scaled as whole tensors, P in FP8, softmax and sums in FP32, output in FP16 (FlashAttention-3's baseline)", Policy(
+        ("attention written out in FP8: inputs scaled as whole tensors, P in FP8, softmax and sums in FP32, output in FP16 (FA3's baseline)", Policy(
             name="baseline_fp8", sites={"*": _FP32, "in": _DT, "p.store": _DT, "o.store": Rule(format="fp16")},
             options=Options(dsum="p_dp", quantise="tensor"))),
         ("attention written out in FP64: golden", Policy(name="baseline_fp64", sites={"*": _FP64}, accumulators={"*": "fma:fp64"}, options=_SOFTMAX)),
