@@ -44,12 +44,17 @@ def sentence(found: Deviation) -> str:
     a, b = found.optimised, found.baseline
     if found.worst is None:
         return f"No element of {found.names[0]} can be compared with golden."
-    said = f"{found.names[0].capitalize()} deviates from golden by at most **{a.max:.3g}** ({found.worst.ulps} ulp of {found.format} there; RMSE {a.rmse:.3g})"
+    said = f"{_begin(found.names[0])} deviates from golden by at most **{a.max:.3g}** ({found.worst.ulps} ulp of {found.format} there; RMSE {a.rmse:.3g})"
     said += ", which is the format's floor" if a.at_floor else f", {a.floor_ratio:.3g} times what one rounding costs"
     if b is not None and b.compared:
         said += f"; {found.names[1]} by at most **{b.max:.3g}**" + (", the format's floor" if b.at_floor else "")
         said += f". Ratio {found.ratio_to_baseline:.3g}, of RMSE {found.rmse_ratio:.3g}"
     return said + "."
+
+
+def _begin(name: str) -> str:
+    """A name at the start of a sentence: words get a capital, a policy's name stays what it is."""
+    return name if "_" in name else f"{name[:1].upper()}{name[1:]}"
 
 
 def warnings(found: Deviation) -> list[Block]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from thrifty.lenses.numerics.paper.claims import papers
-from thrifty.report import Bullets, Cell, Chart, Column, Page, Section, Source, Table
+from thrifty.report import Bullets, Cell, Chart, Column, Page, Section, Source, Table, Text
 
 if TYPE_CHECKING:
     from thrifty.lenses.numerics.paper import PaperFinding, Row
@@ -32,6 +32,10 @@ def sections_of(found: PaperFinding) -> list[Section]:
         made.append(Section("Ratios", [_chart(ratios)], id="ratios"))
     if found.left_out:
         made.append(Section("Left out", [Bullets([f"{key}: {why}" for key, why in found.left_out.items()])], id="left-out"))
+    made.append(Section("Training", [Text(
+        "That weights drift 2 to 5 times less under Flash than under low precision is a claim about whole training runs: `thrifty numerics train-study` "
+        "makes them, and says of which low precision it holds."
+    )], id="training"))  # fmt: skip
     made.append(Section("How each was measured", [Bullets([f"{row.claim.text}: {row.claim.note} ({row.claim.where})." for row in found.rows])], id="how"))
     return made
 
