@@ -82,6 +82,25 @@ def test_property_compiled_is_the_definition(spec: str, monkeypatch: pytest.Monk
                 assert same(ours, matmul(a, b, how)), (spec, m, k, n)
 
 
+@pytest.mark.skipif(not has_numba(), reason="numba is not installed")
+@pytest.mark.parametrize("spec", ["fma:fp32", "fma:fp64"])
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [((3, 1, 5, 7), (1, 4, 7, 20)), ((6, 9, 7), (7, 18)), ((2, 3, 19, 7), (7, 3)), ((2, 19, 7), (2, 7, 3)), ((19, 7), (4, 7, 3)), ((4, 3, 0), (4, 0, 2)),
+     ((0, 3, 7), (7, 2)), ((1, 3, 7), (7,)), ((9, 1), (2, 1, 3))],
+)  # fmt: skip
+def test_property_batches_at_once_are_products_one_by_one(left: tuple[int, ...], right: tuple[int, ...], spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(2)
+    for dtype in (np.float32, np.float64):
+        a, b = (rng.standard_normal(shape).astype(np.float32).astype(dtype) for shape in (left, right))
+        start = rng.standard_normal(np.matmul(a, b).shape).astype(np.float32)
+        ours = matmul(a, b, spec), matmul(a, b, spec, start=start)
+        with monkeypatch.context() as patch:
+            patch.setattr(stages, "has_numba", lambda: False)
+            assert all(map(same, ours, (matmul(a, b, spec), matmul(a, b, spec, start=start))))
+        assert ours[0].dtype == (dtype if spec == "fma:fp32" else np.float64)
+
+
 def test_formula_sums_by_hand() -> None:
     x = np.array([256.0, 1.0, 1.0, 1.0, 1.0])  # BF16 has 8 bits: 256 + 1 is a tie and stays, 256 + 2 counts
     assert accumulate(x, "sequential:bf16") == 256

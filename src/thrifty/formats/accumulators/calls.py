@@ -29,8 +29,7 @@ def matmul(a: Any, b: Any, accumulator: str | Accumulator = "fma:fp32", *, start
     Raises BadValue for shapes that do not meet and for operands, sums or scales that are not numbers of the format meant; UnknownName.
     """
     how, left, right = parse_accumulator(accumulator), take(a, "a"), take(b, "b")
-    with np.errstate(invalid="ignore"):  # NaN that signal
-        x, y = np.asarray(left.values, dtype=np.float64), np.asarray(right.values, dtype=np.float64)
+    x, y = left.values, right.values
     if x.ndim == 0 or y.ndim == 0 or x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
         raise BadValue(f"a is {x.shape} and b is {y.shape}; the last axis of a and the last but one of b must have the same length.")
     row, column = x.ndim == 1, y.ndim == 1
@@ -48,7 +47,7 @@ def matmul(a: Any, b: Any, accumulator: str | Accumulator = "fma:fp32", *, start
     out = out.reshape(shape)
     narrow = left.values.dtype == right.values.dtype == np.float32 and float_spec("fp32").holds(how.spec)
     back = left.back if type(a).__module__.split(".")[0] == "torch" else right.back
-    return back(np.ascontiguousarray(out.astype(np.float32 if narrow else np.float64)).reshape(shape))
+    return back(np.ascontiguousarray(out.astype(np.float32 if narrow else np.float64, copy=False)).reshape(shape))
 
 
 def accumulate(x: Any, accumulator: str | Accumulator = "fma:fp32", axis: int = -1) -> Any:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from thrifty.errors import BadValue
 from thrifty.formats.accumulators.specs import Accumulator
-from thrifty.formats.accumulators.stages import ONWARD, Scales
+from thrifty.formats.accumulators.stages import ONWARD, Scales, wide
 from thrifty.formats.floats import FloatSpec
 from thrifty.formats.rounding.arrays import take
 from thrifty.formats.rounding.modes import Rounding
@@ -19,12 +19,12 @@ from thrifty.loops import has_numba
 Floats = npt.NDArray[np.float64]
 
 
-def core_operands(a: Floats, b: Floats, how: Accumulator) -> tuple[Floats, Floats]:
+def core_operands(a: npt.NDArray[Any], b: npt.NDArray[Any], how: Accumulator) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Operands as the tensor core inside `how` reads them, or as they are where there is none. Raises BadValue for numbers that its formats do not hold."""
     inside = how.inner if how.inner is not None else how
     if inside.kind != "tensor_core":
         return a, b
-    core = inside.tensor_core
+    core, a, b = inside.tensor_core, wide(a), wide(b)
     return _operand(a, core.a, "a", core.name), _operand(b, core.b, "b", core.name)
 
 
@@ -66,7 +66,7 @@ def must_be_same(x: Floats, held: Floats, format: str, name: str, core: str) -> 
         raise BadValue(f"{name} holds {value!r}, which is no number of {format}, and {core} multiplies {format}.{fix}")
 
 
-def block_scales(scale_a: Any, scale_b: Any, x: Floats, y: Floats, batch: tuple[int, ...], how: Accumulator) -> Scales:
+def block_scales(scale_a: Any, scale_b: Any, x: npt.NDArray[Any], y: npt.NDArray[Any], batch: tuple[int, ...], how: Accumulator) -> Scales:
     """Scales as FP64, (…, M, K / block) and (…, K / block, N). Raises BadValue."""
     scale = how.tensor_core.scale if how.kind == "tensor_core" else None
     if scale is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,17 @@ ONWARD = ("sequential", "fma", "tensor_core")
 """Kinds that can go on from a sum."""
 
 
-def product(a: Floats, b: Floats, how: Accumulator, batch: tuple[int, ...], start: Floats | None = None, scales: Scales = None) -> Floats:
-    """(…, M, K) by (…, K, N), batch by batch, from `start` (+0)."""
+def product(
+    a: npt.NDArray[Any], b: npt.NDArray[Any], how: Accumulator, batch: tuple[int, ...], start: Floats | None = None, scales: Scales = None
+) -> npt.NDArray[Any]:
+    """(…, M, K) by (…, K, N), FP32 or FP64, from `start` (+0): the whole batch at once where a compiled loop takes it, else product by product."""
+    if has_numba():
+        from thrifty.formats.accumulators.kernels.dispatch import batches
+
+        made = batches(a, b, how, batch, start)
+        if made is not None:
+            return made
+    a, b = wide(a), wide(b)
     m, n = a.shape[-2], b.shape[-1]
     out = np.zeros((*batch, m, n))
     if out.size == 0:
@@ -33,6 +43,12 @@ def product(a: Floats, b: Floats, how: Accumulator, batch: tuple[int, ...], star
             None if held is None else (held[0][place], held[1][place]),
         )  # fmt: skip
     return out
+
+
+def wide(x: npt.NDArray[Any]) -> Floats:
+    """x as FP64."""
+    with np.errstate(invalid="ignore"):  # NaN that signal
+        return np.asarray(x, dtype=np.float64)
 
 
 def matrix(a_MK: Floats, b_KN: Floats, how: Accumulator, start: Floats | None = None, scales: Scales = None) -> Floats:

@@ -23,14 +23,27 @@ Wholes = npt.NDArray[np.int64]
 Scales = tuple[Floats, Floats] | None
 FAR: Final = -(1 << 20)
 """Exponent of zeros where they do not count."""
+_ROOM: Final = 1 << 18
+"""Products held at a time: rows are taken so many at once that a large result needs little more memory than itself."""
 KEPT: Final = 25
 """A "two_step" core of FP8 leaves out a sum so far whose exponent is further below the largest than this."""
 
 
 def keep_core(a_MK: Floats, b_KN: Floats, core: TensorCore, start: Floats, scales: Scales = None) -> Floats:
     """start + a @ b as the tensor core keeps it. scales: (M, K / block) and (K / block, N)."""
-    step, chunk, total = _STEPS[core.method], core.chunk, start
-    a_MK, b_KN, scales = _padded(a_MK, b_KN, chunk, core, scales)
+    a_MK, b_KN, scales = _padded(a_MK, b_KN, core.chunk, core, scales)
+    rows = max(1, _ROOM // (core.chunk * max(b_KN.shape[1], 1)))
+    if rows >= a_MK.shape[0]:
+        return _keep_rows(a_MK, b_KN, core, start, scales)
+    out = np.empty(start.shape)
+    for first in range(0, a_MK.shape[0], rows):
+        part = slice(first, first + rows)
+        out[part] = _keep_rows(a_MK[part], b_KN, core, start[part], None if scales is None else (scales[0][part], scales[1]))
+    return out
+
+
+def _keep_rows(a_MK: Floats, b_KN: Floats, core: TensorCore, total: Floats, scales: Scales) -> Floats:
+    step, chunk = _STEPS[core.method], core.chunk
     with np.errstate(all="ignore"):
         for first in range(0, a_MK.shape[1], chunk):
             last = first + chunk
