@@ -17,7 +17,7 @@ from thrifty.formats import matmul, round_to
 from thrifty.formats.accumulators import parse_accumulator
 from thrifty.formats.accumulators.stages import matrix
 
-M, K, N, TIMES, EACH = 256, 1024, 256, 30.0, int(sys.argv[1]) if len(sys.argv) > 1 else 6000
+M, K, N, TIMES, EACH = 256, 1024, 256, 30.0, int(sys.argv[1]) if len(sys.argv) > 1 else 4000
 VECTORS = 4 / 8 + 2 / 16
 """512-bit instructions a product."""
 FORGETS = [f"cdna3-{pair}" for pair in ("e4m3", "e4m3-e5m2", "e5m2-e4m3", "e5m2")]
