@@ -27,7 +27,7 @@ def floats_into(x: npt.NDArray[Any], out: npt.NDArray[Any], to: Rounding) -> int
     """x, flat, rounded into `out`, flat, which may be x: FP32 or FP64 both. Returns how many results are NaN where the format has none, else 0."""
     spec, counts, clips, refused = to.spec, to.spec.no_number == "none", to.overflow == "saturate", []
     direct: Callable[[Any, Any], int] | None = None
-    if x.dtype == out.dtype == np.float32 and _plain(to) and not np.may_share_memory(x, out):
+    if x.dtype == out.dtype == np.float32 and _plain(to):
         if _shares_exponents(spec, x.dtype):
             w = _aligned_floats(to)
             direct = lambda x, out: aligned_floats(x.view(np.uint32), out.view(np.uint32), w, clips)  # noqa: E731
@@ -35,6 +35,8 @@ def floats_into(x: npt.NDArray[Any], out: npt.NDArray[Any], to: Rounding) -> int
             f, v = _nearest_floats(to, x.dtype)
             direct = lambda x, out: nearest_floats(x, out, f, v, counts)  # noqa: E731
     if direct is not None:
+        if np.may_share_memory(x, out):
+            direct = _by_blocks(direct)
         in_threads(lambda first, last: refused.append(direct(x[first:last], out[first:last])), x.size, 2)
         return sum(refused)
     params = parameters(to)
@@ -52,6 +54,15 @@ def floats_into(x: npt.NDArray[Any], out: npt.NDArray[Any], to: Rounding) -> int
 
     in_threads(share, x.size, 8)
     return sum(refused)
+
+
+def _by_blocks(direct: Callable[[Any, Any], int]) -> Callable[[Any, Any], int]:
+    """In place: each block is copied first, since compiled loops use vectors only between memories that lie apart."""
+
+    def blocks(x: npt.NDArray[Any], out: npt.NDArray[Any]) -> int:
+        return sum(direct(x[start : start + _BLOCK].copy(), out[start : start + _BLOCK]) for start in range(0, x.size, _BLOCK))
+
+    return blocks
 
 
 def codes_into(x: npt.NDArray[Any], out: npt.NDArray[Any], to: Rounding) -> int:
