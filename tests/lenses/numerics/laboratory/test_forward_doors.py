@@ -189,3 +189,39 @@ def test_formula_nothing_warns() -> None:
         warnings.simplefilter("error")
         for name in PRESETS:
             attention(x.q, x.k, x.v, policy=name, format="fp16", block_k=8, causal=True)
+
+
+@pytest.mark.parametrize("name", ["fa3_fp8", "baseline_fp8"])
+@pytest.mark.parametrize(("format", "close"), [("bf16", 6e-3), ("tf32", 1e-3), ("fp32", 1e-3), ("fp16", 1e-3)])
+def test_formula_scales_of_wide_formats_do_not_overflow(name: str, format: str, close: float) -> None:
+    x = made(head_dim=64)
+    best = golden(x.q, x.k, x.v, inputs="given")
+    assert np.abs(attention(x.q, x.k, x.v, policy=name, format=format, block_k=8) - best).max() < close * np.abs(best).max()
+
+
+@pytest.mark.parametrize("format", ["e2m1", "e2m3", "e4m3fnuz"])
+def test_formula_p_scaled_beyond_its_format_is_refused(format: str) -> None:
+    x = made()
+    with pytest.raises(BadValue, match="takes P of up to 1 beyond"):
+        attention(x.q, x.k, x.v, policy="fa3_fp8", format=format)
+
+
+@pytest.mark.parametrize(("wrong", "said"), [
+    ({"format": "e8m0"}, "no negative numbers"), ({"window": 2.5}, "must be a whole number"), ({"window": "a"}, "must be a whole number"),
+    ({"alibi": "steep"}, "slopes, one a head"),
+])  # fmt: skip
+def test_formula_words_of_the_wrong_kind_are_one_line(wrong: dict[str, Any], said: str) -> None:
+    x = made()
+    with pytest.raises(BadValue, match=said) as why:
+        attention(x.q, x.k, x.v, **wrong)
+    assert "\n" not in str(why.value)
+
+
+def test_formula_infinite_keys_pass_rotation_and_scales_without_a_warning() -> None:
+    x = made()
+    x.k[0, 1] = -np.inf
+    x.v[0, 2, 3] = 1e300
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = attention(x.q, x.k, x.v, policy="fa3_fp8", format="e4m3", block_k=8)
+    assert np.isnan(found).all()

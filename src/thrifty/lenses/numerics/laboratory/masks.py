@@ -84,7 +84,7 @@ def sight(batch: int, heads: int, seq: int, seq_kv: int, causal: bool, window: A
 
 
 def _window(window: Any) -> Window:
-    sides = (window, window) if window is None or isinstance(window, int) else tuple(window)
+    sides = tuple(window) if isinstance(window, tuple | list) else (window, window)
     if len(sides) != 2 or any(side is not None and (isinstance(side, bool) or not isinstance(side, int) or side < 0) for side in sides):
         raise BadValue(f"window={window!r} must be a whole number of places from 0 on, or two: before and after the query (None: any number).")
     return sides
@@ -95,7 +95,10 @@ def _slopes(alibi: Any, heads: int) -> npt.NDArray[np.float64] | None:
         return None
     if alibi is True:
         return alibi_slopes(heads)
-    slopes = np.asarray(alibi.detach().cpu().numpy() if type(alibi).__module__.split(".")[0] == "torch" else alibi, dtype=np.float64).reshape(-1)
+    try:
+        slopes = np.asarray(alibi.detach().cpu().numpy() if type(alibi).__module__.split(".")[0] == "torch" else alibi, dtype=np.float64).reshape(-1)
+    except (TypeError, ValueError):
+        raise BadValue(f"alibi={alibi!r} must be True or {heads} slopes, one a head.") from None
     if slopes.size != heads or not np.isfinite(slopes).all():
         raise BadValue(f"alibi has {slopes.size} slopes; {heads} finite ones are needed, one a head. True takes the usual ones.")
     return slopes

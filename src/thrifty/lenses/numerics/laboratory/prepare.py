@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,8 @@ from thrifty.lenses.numerics.laboratory.tiles import Tile, block_sizes, splits_o
 from thrifty.lenses.numerics.policy import Policy, as_policy
 
 Floats = npt.NDArray[np.float64]
+FURTHEST: Final = 65504.0
+"""Largest number of FP16: formats up to it gain range by a scale."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -79,6 +81,8 @@ def prepare(
     """Arguments of `attend`, checked. compiled: by compiled loops where they serve; the bits are the same. Raises BadValue, UnknownName, BadFile."""
     said = as_policy(policy)
     working = float_spec(format)
+    if not working.signed:
+        raise BadValue(f"format='{working.name}' holds no negative numbers; it is for scales. Name the format of results.")
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 1 << 63:
         raise BadValue(f"seed={seed!r} must be a whole number from 0 to 2^63 - 1.")
     came = [take(x, name) for x, name in ((q, "q"), (k, "k"), (v, "v"))]
@@ -96,6 +100,9 @@ def prepare(
         if said.options.quantise == "block":
             raise BadValue(f"option quantise=block needs tiles of keys; policy '{said.name}' is a baseline. Say quantise=tensor, or a Flash algorithm.")
     steps = Steps(said, working.name, seed, compiled)
+    most = steps.roundings["p.store"].spec
+    if said.options.p_scale > most.largest:
+        raise BadValue(f"option p_scale={said.options.p_scale:g} takes P of up to 1 beyond {most.largest:g}, {most.name}'s largest. Say 1, or 2^n below.")
     q_in, k_in, v_in = held
     if said.options.hadamard:
         q_in, k_in = rotate(q_in, seed), rotate(k_in, seed)
@@ -145,9 +152,14 @@ def _shapes(q: Given, k: Given, v: Given) -> tuple[tuple[int, ...], list[Floats]
 
 
 def _quantised(x: Floats, kind: str, rows: int, largest: float) -> tuple[Floats, Floats | None]:
-    """x over its scale, and the scale of every row: FP32, the largest element over the format's largest; 1 where all are zero."""
+    """x over its scale, and the scale of every row: FP32, the largest element over the format's largest; 1 where all are zero.
+
+    It is 1, too, where the format reaches further than FP16: there every scale keeps the same bits, and products of its largest numbers overflow FP32.
+    """
     if kind == "none":
         return x, None
+    if largest > FURTHEST:
+        return x, np.ones(x.shape[:-1])
     size = np.abs(np.where(np.isfinite(x), x, 0.0))
     if kind == "tensor":
         top = np.full(x.shape[:-1], size.max(initial=0.0))
@@ -156,6 +168,7 @@ def _quantised(x: Floats, kind: str, rows: int, largest: float) -> tuple[Floats,
         top = np.empty_like(per_row)
         for first in range(0, x.shape[2], rows):
             top[:, :, first : first + rows] = per_row[:, :, first : first + rows].max(axis=-1, keepdims=True, initial=0.0)
-    scale = (top / largest).astype(np.float32).astype(np.float64)
-    scale = np.where(scale > 0, scale, 1.0)
-    return x / scale[..., None], scale
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # elements that FP32 does not hold
+        scale = (top / largest).astype(np.float32).astype(np.float64)
+        scale = np.where(scale > 0, scale, 1.0)
+        return x / scale[..., None], scale

@@ -22,7 +22,8 @@ def rotate(x: Floats, seed: int) -> Floats:
     for power in reversed(range(d.bit_length())):
         n = 1 << power
         if d & n:
-            out[..., start : start + n] = _hadamard(out[..., start : start + n]) / np.sqrt(float(n))
+            with np.errstate(over="ignore", invalid="ignore"):  # infinite elements are no longer one sign's: NaN
+                out[..., start : start + n] = _hadamard(out[..., start : start + n]) / np.sqrt(float(n))
             start += n
     return out
 

@@ -17,6 +17,7 @@ class Options:
     kv_order    : tiles of keys first to last ("forward") or last to first ("reverse")
     p_scale     : factor of P before it is rounded for PV, and divided out after (FA3 in FP8: 256)
     quantise    : inputs' scales: "none", one a "tensor", or one a "block" of block_q or block_k rows; the largest element goes to the format's largest
+                  (formats beyond FP16's range need no scale and have 1)
     hadamard    : queries and keys are turned by a random orthogonal ±1 Hadamard matrix first (FA3)
     rescale_log2 : the old maximum is kept while the new one is above it by at most this many doublings (FA4: 8); 0: always the new one
     exp2_degree : 0: exact exponential; 3: 2^fraction by a polynomial of that degree (FA4)
