@@ -54,7 +54,7 @@ def test_the_runner_of_examples_notices_what_is_wrong(command: str, shown: str, 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_command_that_a_page_speaks_of_exists(page: Path) -> None:
-    spoken = re.findall(r"`thrifty ([a-z][a-z ]*[a-z])", page.read_text(encoding="utf-8"))
+    spoken = re.findall(r"`thrifty ([a-z][a-z -]*[a-z])", page.read_text(encoding="utf-8"))
     for words in spoken:
         command = typer.main.get_command(app)
         for depth, word in enumerate(words.split()):
