@@ -35,6 +35,33 @@ def test_replay_mmasim(path: str) -> None:
     assert seen == {core.name for core in tensor_cores()}
 
 
+MMASIM_SAID = [
+    # Groups whose products are all zero count as zeros, whatever their scales; those whose products cancel have their scales' exponent.
+    ("blackwell-mxfp4-block16", [0.0] * 16 + [1.0], [0.0] * 16 + [1.0], 2.0**-30, [2.0**60, 1, 1, 1], 1.0),
+    ("blackwell-mxfp4-block16", [1.0, 0.0] + [0.0] * 14 + [1.0], [0.0, 1.0] + [0.0] * 14 + [1.0], 2.0**-30, [2.0**60, 1, 1, 1], 1.0),
+    ("blackwell-mxfp4-block16", [1.0, -1.0] + [0.0] * 14 + [1.0], [1.0, 1.0] + [0.0] * 14 + [1.0], 2.0**-30, [2.0**60, 1, 1, 1], 0.0),
+    ("rtx-blackwell-nvfp4", [0.0] * 64, [0.0] * 64, 2.0**-140, [448.0] * 4, 2.0**-140),
+    # The sum of CDNA3 is rounded down behind its own first bit, not that of its largest term.
+    ("cdna3-bf16", [-94208.0, -384.0, 1.0], [1.0] * 3, 2.0**32 + 94208, None, 2.0**32 - 256),
+    ("cdna3-bf16", [-94208.0, -384.0, 0.5], [1.0] * 3, 2.0**32 + 94208, None, 2.0**32 - 512),
+    ("cdna3-bf16", [-94720.0, -256.0, 1.75], [1.0] * 3, 2.0**32 + 95232, None, 2.0**32),
+    ("cdna3-e5m2", [2.0**13, 2.0**8], [2.0**12, 2.0**8], 2.0**48 - 2.0**24, None, 2.0**48),
+    # A negative sum of CDNA2 too small to be normal keeps its sign.
+    ("cdna2-bf16-1k", [0.0] * 4 + [2.0**-126], [1.0] * 5, -1.5 * 2.0**-126, None, -0.0),
+    ("cdna2-bf16-1k", [-0.0], [1.0], -(2.0**-127), None, 0.0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ["compiled", "plain"])
+def test_replay_zero_groups_ties_and_signs(path: str) -> None:
+    """What random operands seldom meet, as mmasim 2.1.1 answers it."""
+    for name, a, b, start, scale, answer in MMASIM_SAID:
+        scales = None if scale is None else (np.array([scale]), np.ones((len(scale), 1)))
+        keep = stages.keep if path == "compiled" else keep_plain
+        got = keep(np.array([a]), np.array(b)[:, None], parse_accumulator(name), np.array([[start]]), scales)
+        assert same(got, np.array([[answer]])), (name, a, float(got[0, 0]))
+
+
 def rounded(x: Any, core: Any, spec: Any) -> Any:
     return round_to(x, spec, overflow="saturate")
 

@@ -25,6 +25,8 @@ FAR: Final = -(1 << 20)
 """Exponent of zeros where they do not count."""
 _ROOM: Final = 1 << 18
 """Products held at a time: rows are taken so many at once that a large result needs little more memory than itself."""
+FINER: Final = 3
+"""Bits that a "two_step" core's sum is held with beyond those it keeps: a sum that cancels may begin a place below its largest term."""
 KEPT: Final = 25
 """A "two_step" core of FP8 leaves out a sum so far whose exponent is further below the largest than this."""
 
@@ -138,7 +140,7 @@ def _grouped(a: Floats, b: Floats, total: Floats, core: TensorCore, scales: Scal
         (na, ea), (nb, eb) = parts(sa, core.scale, core.zero_exponent), parts(sb, core.scale, 0)
         fine = core.a.mantissa_bits - core.a.emin + core.b.mantissa_bits - core.b.emin  # all products are whole multiples of 2^-fine
         inside = np.ldexp(a[:, first : first + GROUP] @ b[first : first + GROUP], fine).astype(np.int64)  # small whole numbers: exact in any order
-        zero = (na == 0) | (nb == 0)
+        zero = (na == 0) | (nb == 0) | (np.abs(a[:, first : first + GROUP]) @ np.abs(b[first : first + GROUP]) == 0)  # not where products cancel
         groups.append((inside * na * nb, np.where(zero, core.zero_exponent, ea + eb), fine + 2 * core.scale.mantissa_bits))
     top = ec
     for _, e, _ in groups:
@@ -169,14 +171,17 @@ def _exact(a: Floats, b: Floats, total: Floats, core: TensorCore, scales: Scales
 
 
 def _flushed(a: Floats, b: Floats, total: Floats, core: TensorCore, scales: Scales) -> Floats:
-    def flush(x: Any, least: float = float(core.spec.smallest_normal)) -> Any:
+    least_sum = float(core.spec.smallest_normal)
+
+    def flush(x: Any, least: float = least_sum) -> Any:
         return np.where(np.abs(x) < least, np.float32(0), x.astype(np.float32))
 
     x, y = flush(a, core.a.smallest_normal), flush(b, core.b.smallest_normal)
     terms = [flush(x[:, k, None] * y[k]) for k in range(x.shape[1])]
     while len(terms) > 1:
         terms = [flush(terms[i] + terms[i + 1]) for i in range(0, len(terms), 2)]
-    return np.asarray(flush(flush(total) + terms[0]), dtype=np.float64)
+    result = flush(total) + terms[0]
+    return np.asarray(np.where(np.abs(result) < least_sum, np.copysign(np.float32(0), result), result), dtype=np.float64)
 
 
 def _two_step(a: Floats, b: Floats, total: Floats, core: TensorCore, scales: Scales) -> Floats:
@@ -193,10 +198,12 @@ def _two_step(a: Floats, b: Floats, total: Floats, core: TensorCore, scales: Sca
     top = np.maximum(inner, ec)
     if core.halves > 1:
         nc = np.where(ec < top - KEPT, 0, nc)
-    held = down(products, inner - top + (core.sum_bits - fraction))
-    held = held + (down(nc, ec - top + (fraction - core.spec.mantissa_bits)) << (core.sum_bits - fraction))
+    bits = core.sum_bits + FINER
+    held = down(products, inner - top + (bits - fraction)) + (down(nc, ec - top + (fraction - core.spec.mantissa_bits)) << (bits - fraction))
+    lost = np.maximum(np.frexp(held.astype(np.float64))[1] - 1 - core.sum_bits, 0)  # bits are counted from the sum's own first one, not from `top`
+    held = held >> lost << lost
     special = infinities(a, b, total, largest=2.0 ** (core.spec.emax + 1))
-    value = np.ldexp(held.astype(np.float64), np.clip(top - core.sum_bits, -4000, 4000).astype(np.int32))
+    value = np.ldexp(held.astype(np.float64), np.clip(top - bits, -4000, 4000).astype(np.int32))
     return np.where(np.isfinite(special), value.astype(np.float32).astype(np.float64), special)
 
 
