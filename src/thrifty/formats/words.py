@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+import platform
+from typing import Any, Final, TypeVar
 
+import llvmlite.binding as binding
 import numba
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
@@ -12,6 +15,8 @@ _WORDS = {types.float64: types.uint64, types.float32: types.uint32}
 _FLOATS = {types.uint64: types.float64, types.int64: types.float64, types.uint32: types.float32, types.int32: types.float32}
 
 Function = TypeVar("Function")
+HALVES: Final = bool(binding.get_host_cpu_features().get("f16c")) or platform.machine().lower() in ("aarch64", "arm64")
+"""The processor converts FP32 to FP16 and back by itself."""
 
 
 def inlined(function: Function) -> Function:
@@ -30,6 +35,30 @@ def word_of(context: Any, x: Any) -> Any:
 def float_of(context: Any, word: Any) -> Any:
     """The float that these 64 or 32 bits are."""
     return _cast(word, _FLOATS)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def half_of(context: Any, x: Any) -> Any:
+    """The bits of an FP32 number rounded to FP16 as processors do: to nearest, ties to even. For HALVES only: without them a slow library is called."""
+    if x != types.float32:
+        return None
+
+    def convert(context: Any, builder: Any, _: Any, args: Any) -> Any:
+        return builder.bitcast(builder.fptrunc(args[0], ir.HalfType()), ir.IntType(16))
+
+    return types.uint16(x), convert
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def float_of_half(context: Any, code: Any) -> Any:
+    """The FP32 number that the bits of FP16 are. For HALVES only."""
+    if code != types.uint16:
+        return None
+
+    def convert(context: Any, builder: Any, _: Any, args: Any) -> Any:
+        return builder.fpext(builder.bitcast(args[0], ir.HalfType()), ir.FloatType())
+
+    return types.float32(code), convert
 
 
 @intrinsic  # type: ignore[untyped-decorator]

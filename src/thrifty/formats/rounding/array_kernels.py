@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from thrifty.formats.rounding.kernels import DRAWS, KIND, MINUS_ZERO, MODE, RANDOM, SEED, SIGNED, drawn, integers, split
-from thrifty.formats.words import float_of, inlined, narrowed, shifted, word_of
+from thrifty.formats.words import float_of, float_of_half, half_of, inlined, narrowed, shifted, word_of
 from thrifty.loops import jit
 
 _SIGN, _ONE, _ZERO = np.uint64(1 << 63), np.uint64(1), np.uint64(0)
+_HALF_SIGN, _HALF_SIZE = np.uint16(1 << 15), np.uint16((1 << 15) - 1)
 _SIZE, _INFINITE, _QUIET = np.uint32((1 << 31) - 1), np.uint32(0xFF << 23), np.uint32(1 << 22)
 
 
@@ -93,6 +94,32 @@ def aligned_codes(x: Any, out: Any, w: Any, clips: bool) -> int:
         if clips:
             code = clip | signed if (code & ~sign) > clip else code
         out[i] = nan | signed if narrowed(word & _SIZE, word) > _INFINITE else code
+    return 0
+
+
+@inlined
+def _half(x: Any, largest: Any, clips: Any) -> Any:
+    """FP16's bits of FP32 by the processor's own conversion; clips: what is beyond the largest becomes it."""
+    code = half_of(x)
+    beyond = np.uint16(code & _HALF_SIZE) > largest
+    return np.uint16(largest | np.uint16(code & _HALF_SIGN)) if clips & beyond else code
+
+
+@jit
+def half_floats(x: Any, out: Any, largest: Any, clips: bool) -> int:
+    """FP32 to FP16's numbers, to nearest."""
+    for i in range(x.size):
+        rounded = float_of_half(_half(x[i], largest, clips))
+        out[i] = float_of(narrowed(word_of(x[i]) | _QUIET, _QUIET)) if x[i] != x[i] else rounded
+    return 0
+
+
+@jit
+def half_codes(x: Any, out: Any, largest: Any, nan: Any, clips: bool) -> int:
+    """FP32 to FP16's codes, to nearest."""
+    for i in range(x.size):
+        code = _half(x[i], largest, clips)
+        out[i] = np.uint16(nan | np.uint16(code & _HALF_SIGN)) if x[i] != x[i] else code
     return 0
 
 

@@ -1,7 +1,8 @@
 """Which compiled loop an array takes, and with which constants. Imported only where Numba is.
 
 To nearest, in a format narrower than the source: by an addition in the source's own arithmetic, which rounds once and exactly (see `kernels`). BF16 and its
-kin from FP32, whose exponents they share: on the words alone. All else by splitting FP64's significand.
+kin from FP32, whose exponents they share: on the words alone. FP16 from FP32: by the processor's conversion, where it has one. All else by splitting FP64's
+significand.
 """
 
 from __future__ import annotations
@@ -13,9 +14,18 @@ import numpy as np
 import numpy.typing as npt
 
 from thrifty.formats.floats import FloatSpec
-from thrifty.formats.rounding.array_kernels import aligned_codes, aligned_floats, nearest_codes, nearest_floats, split_codes
+from thrifty.formats.rounding.array_kernels import (
+    aligned_codes,
+    aligned_floats,
+    half_codes,
+    half_floats,
+    nearest_codes,
+    nearest_floats,
+    split_codes,
+)  # fmt: skip
 from thrifty.formats.rounding.kernels import KEEPS, KIND, QUIET, parameters, round_row
 from thrifty.formats.rounding.modes import Rounding, overflow_codes, overflows
+from thrifty.formats.words import HALVES
 from thrifty.loops import in_threads
 
 _WORD: Final = {np.dtype(np.float32): np.uint32, np.dtype(np.float64): np.uint64}
@@ -31,6 +41,9 @@ def floats_into(x: npt.NDArray[Any], out: npt.NDArray[Any], to: Rounding) -> int
         if _shares_exponents(spec, x.dtype):
             w = _aligned_floats(to)
             direct = lambda x, out: aligned_floats(x.view(np.uint32), out.view(np.uint32), w, clips)  # noqa: E731
+        elif _converted(spec, x.dtype):
+            largest = np.uint16(spec.largest_code)
+            direct = lambda x, out: half_floats(x, out, largest, clips)  # noqa: E731
         elif _fits(spec, x.dtype):
             f, v = _nearest_floats(to, x.dtype)
             direct = lambda x, out: nearest_floats(x, out, f, v, counts)  # noqa: E731
@@ -73,6 +86,9 @@ def codes_into(x: npt.NDArray[Any], out: npt.NDArray[Any], to: Rounding) -> int:
         if _shares_exponents(spec, x.dtype):
             w = _aligned_codes(to)
             direct = lambda x, out: aligned_codes(x.view(np.uint32), out, w, clips)  # noqa: E731
+        elif _converted(spec, x.dtype):
+            largest, nan = np.uint16(spec.largest_code), np.uint16(spec.nan_code or 0)
+            direct = lambda x, out: half_codes(x, out, largest, nan, clips)  # noqa: E731
         elif _fits(spec, x.dtype):
             f, v = _nearest_codes(to, x.dtype)
             direct = lambda x, out: nearest_codes(x, out, f, v, counts)  # noqa: E731
@@ -106,6 +122,11 @@ def _plain(to: Rounding) -> bool:
 
 def _shares_exponents(spec: FloatSpec, source: np.dtype[Any]) -> bool:
     return source == np.float32 and (spec.exponent_bits, spec.bias, spec.no_number) == (8, 127, "ieee") and spec.mantissa_bits < 23
+
+
+def _converted(spec: FloatSpec, source: np.dtype[Any]) -> bool:
+    """FP32 to what the processor converts it to by itself."""
+    return HALVES and source == np.float32 and (spec.exponent_bits, spec.mantissa_bits, spec.bias, spec.no_number) == (5, 10, 15, "ieee")
 
 
 def _fits(spec: FloatSpec, source: np.dtype[Any]) -> bool:
