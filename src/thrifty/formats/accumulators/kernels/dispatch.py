@@ -10,6 +10,7 @@ import numpy.typing as npt
 from thrifty.formats.accumulators.kernels import chains, fused
 from thrifty.formats.accumulators.kernels.exact import keep_exact
 from thrifty.formats.accumulators.kernels.truncated import keep_truncated
+from thrifty.formats.accumulators.kernels.two_step import keep_two_step
 from thrifty.formats.accumulators.plain.cores import Scales
 from thrifty.formats.accumulators.plain.fused import fits
 from thrifty.formats.accumulators.specs import Accumulator
@@ -58,6 +59,8 @@ def _compiled(a_MK: Floats, b_KN: Floats, how: Accumulator, start: Floats, scale
 def _core(a_MK: Floats, b_KN: Floats, core: TensorCore, start: Floats, scales: Scales) -> Floats | None:
     if core.method == "fused":
         return _compiled(a_MK, b_KN, Accumulator(kind="fma", format=core.result), start)
+    if core.method == "two_step":
+        return keep_two_step(a_MK, b_KN, core, start)
     return keep_truncated(a_MK, b_KN, core, start, scales) if core.method == "truncated" else None
 
 

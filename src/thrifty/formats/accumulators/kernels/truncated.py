@@ -23,23 +23,23 @@ from thrifty.loops import in_threads, jit
 
 Floats = npt.NDArray[np.float64]
 _COLUMNS: Final = 128
-_NONE: Final = -(1 << 14)
+NONE: Final = -(1 << 14)
 """Exponent of a zero operand: below every other sum of exponents."""
 
 
 @inlined
-def _power(exponent: Any) -> Any:
+def power(exponent: Any) -> Any:
     """2^exponent, FP64, within its range."""
     return float_of(np.int64(exponent + 1023) << 52)
 
 
 @inlined
-def _larger(x: Any, y: Any) -> Any:
+def larger(x: Any, y: Any) -> Any:
     return x if x > y else y
 
 
 @inlined
-def _own_exponent(c: Any, emin: Any, zero: Any) -> Any:
+def exponent_of(c: Any, emin: Any, zero: Any) -> Any:
     """Exponent of an FP64 number that stands for one of a narrower format."""
     field = ((np.int64(word_of(c)) >> 52) & 0x7FF) - 1023
     return zero if c == 0.0 else max(field, emin)
@@ -77,19 +77,19 @@ def _whole(context: Any, x: Any) -> Any:
 
 
 @jit
-def _chunk(
+def add_products(
     a_K: Any, ea_K: Any, b_KC: Any, eb_KC: Any, c_C: Any, top: Any, scale: Any, held: Any, start: int, end: int, fraction: int, emin: int, zero: int
 ) -> None:
     """held: the sum of the products from start to end (four at a time) and c, cut, in units of 1 / scale; top: the largest exponent."""
     for j in range(c_C.shape[0]):
-        top[j] = np.float32(_own_exponent(c_C[j], np.int64(emin), np.int64(zero)))
+        top[j] = np.float32(exponent_of(c_C[j], np.int64(emin), np.int64(zero)))
     for k in range(start, end, 4):
         e0, e1, e2, e3 = ea_K[k], ea_K[k + 1], ea_K[k + 2], ea_K[k + 3]
         f0, f1, f2, f3 = eb_KC[k], eb_KC[k + 1], eb_KC[k + 2], eb_KC[k + 3]
         for j in range(c_C.shape[0]):
-            top[j] = _larger(top[j], _larger(_larger(e0 + f0[j], e1 + f1[j]), _larger(e2 + f2[j], e3 + f3[j])))
+            top[j] = larger(top[j], larger(larger(e0 + f0[j], e1 + f1[j]), larger(e2 + f2[j], e3 + f3[j])))
     for j in range(c_C.shape[0]):
-        scale[j] = _power(np.int64(fraction) - np.int64(top[j]))
+        scale[j] = power(np.int64(fraction) - np.int64(top[j]))
         held[j] = _whole(c_C[j] * scale[j])
     for k in range(start, end, 4):
         a0, a1, a2, a3 = a_K[k], a_K[k + 1], a_K[k + 2], a_K[k + 3]
@@ -103,11 +103,11 @@ def _chunk(
 def _store(c_C: Any, top: Any, held: Any, fraction: int, spare: Any, nearest: bool) -> None:
     if nearest:
         for j in range(c_C.shape[0]):
-            v = held[j] * _power(np.int64(top[j]) - np.int64(fraction))
+            v = held[j] * power(np.int64(top[j]) - np.int64(fraction))
             c_C[j] = _to_fp16(v) if abs(c_C[j]) < np.inf else c_C[j]
     else:
         for j in range(c_C.shape[0]):
-            v = held[j] * _power(np.int64(top[j]) - np.int64(fraction))
+            v = held[j] * power(np.int64(top[j]) - np.int64(fraction))
             c_C[j] = _toward_zero(v, spare) if abs(c_C[j]) < np.inf else c_C[j]
 
 
@@ -122,7 +122,7 @@ def keep_rows(
     for panel in range(b_PKC.shape[0]):
         for start in range(0, a_MK.shape[1], chunk):
             for i in range(first, last):
-                _chunk(a_MK[i], ea_MK[i], b_PKC[panel], eb_PKC[panel], out_PMC[panel, i], top, scale, held, start, start + chunk, fraction, emin, zero)
+                add_products(a_MK[i], ea_MK[i], b_PKC[panel], eb_PKC[panel], out_PMC[panel, i], top, scale, held, start, start + chunk, fraction, emin, zero)
                 _store(out_PMC[panel, i], top, held, fraction, spare, nearest)
 
 
@@ -132,11 +132,11 @@ def keep_truncated(a_MK: Floats, b_KN: Floats, core: TensorCore, start: Floats, 
     if scales is not None:
         bad_rows, bad_columns = bad_rows | np.isnan(scales[0]).any(axis=1), bad_columns | np.isnan(scales[1]).any(axis=0)
     more = -a_MK.shape[1] % core.chunk
-    a, ea = _spread(np.where(bad_rows[:, None], 0.0, a_MK), core.a, None if scales is None else scales[0], core.scale_block, more)
-    b_NK, eb_NK = _spread(np.where(bad_columns[:, None], 0.0, b_KN.T), core.b, None if scales is None else scales[1].T, core.scale_block, more)
+    a, ea = spread(np.where(bad_rows[:, None], 0.0, a_MK), core.a, None if scales is None else scales[0], core.scale_block, more)
+    b_NK, eb_NK = spread(np.where(bad_columns[:, None], 0.0, b_KN.T), core.b, None if scales is None else scales[1].T, core.scale_block, more)
     spec = core.spec
-    b_PKC, eb_PKC = _panels(b_NK.T, 0.0), _panels(eb_NK.T, _NONE)
-    out = _panels(start, 0.0)
+    b_PKC, eb_PKC = panels(b_NK.T, 0.0), panels(eb_NK.T, NONE)
+    out = panels(start, 0.0)
     spare = np.uint32(0xFFFFFFFF << (23 - spec.mantissa_bits) & 0xFFFFFFFF)
     constants = (core.chunk, core.fraction_bits, spec.emin, core.zero_exponent, spare, core.result == "fp16")
     in_threads(lambda first, last: keep_rows(a, ea, b_PKC, eb_PKC, out, *constants, first, last), a.shape[0], 2 * b_PKC[..., 0].size, block=4)
@@ -153,21 +153,21 @@ def keep_truncated(a_MK: Floats, b_KN: Floats, core: TensorCore, start: Floats, 
     return made
 
 
-def _spread(x_RK: Floats, spec: FloatSpec, scale_RB: Any, block: int, more: int) -> tuple[Floats, npt.NDArray[np.float32]]:
+def spread(x_RK: Floats, spec: FloatSpec, scale_RB: Any, block: int, more: int) -> tuple[Floats, npt.NDArray[np.float32]]:
     """Operands along rows with their scales multiplied in, and their exponents; K brought up with `more` zeros."""
     exponent = np.maximum(np.frexp(x_RK)[1] - 1, spec.emin).astype(np.int32)
     if scale_RB is not None:
         scale = np.repeat(np.where(np.isnan(scale_RB), 1.0, scale_RB), block, axis=1)[:, : x_RK.shape[1]]
         exponent = exponent + np.frexp(scale)[1].astype(np.int32) - 1
-        exponent, x_RK = np.where(x_RK == 0, _NONE, exponent), x_RK * scale
+        exponent, x_RK = np.where(x_RK == 0, NONE, exponent), x_RK * scale
     else:
-        exponent = np.where(x_RK == 0, _NONE, exponent)
+        exponent = np.where(x_RK == 0, NONE, exponent)
     if more:
-        exponent, x_RK = np.pad(exponent, ((0, 0), (0, more)), constant_values=_NONE), np.pad(x_RK, ((0, 0), (0, more)))
+        exponent, x_RK = np.pad(exponent, ((0, 0), (0, more)), constant_values=NONE), np.pad(x_RK, ((0, 0), (0, more)))
     return np.ascontiguousarray(x_RK), np.ascontiguousarray(exponent, dtype=np.float32)
 
 
-def _panels(x_KN: npt.NDArray[Any], fill: float) -> npt.NDArray[Any]:
+def panels(x_KN: npt.NDArray[Any], fill: float) -> npt.NDArray[Any]:
     """(P, K, C): panels of columns, the last filled up."""
     k, n = x_KN.shape
     panels = -(-n // _COLUMNS)
