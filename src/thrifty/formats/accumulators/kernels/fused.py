@@ -30,6 +30,18 @@ WIDE: Final = 8 if _FEATURES.get("avx512f") else 4
 """Rows whose sums are held in registers."""
 
 
+@intrinsic  # type: ignore[untyped-decorator]
+def fma(context: Any, a: Any, b: Any, c: Any) -> Any:
+    """a · b + c rounded once, of three FP32 or three FP64 numbers."""
+    if a not in (types.float32, types.float64) or not a == b == c:
+        return None
+
+    def generate(context: Any, builder: Any, _: Any, args: Any) -> Any:
+        return builder.fma(*args)
+
+    return a(a, a, a), generate
+
+
 def micro(rows: int, on: bool) -> Any:
     """An intrinsic that multiplies so many rows. on: it goes on from what `out` holds, else from +0."""
 

@@ -42,7 +42,7 @@ def table_of(steps: Steps) -> Table | None:
     if dtype is np.float32 and not all(float_spec("fp32").holds(steps.roundings[site].spec) for site in operands):
         return None
     from thrifty.formats.rounding.kernels import parameters
-    from thrifty.lenses.numerics.laboratory.backward.kernels import SITES_USED
+    from thrifty.lenses.numerics.laboratory.backward.tiles import SITES_USED
 
     used = [steps.roundings[site] for site in SITES_USED]
     if any(to.mode in ("stochastic", "random") for to in (*used, steps.roundings["in.do"])):
@@ -52,7 +52,7 @@ def table_of(steps: Steps) -> Table | None:
 
 def pull_compiled(problem: Problem, table: Table, dout: Floats, out: Floats, lse: Floats, order: str | int) -> Pulled:
     """What `plain.pull` gives."""
-    from thrifty.lenses.numerics.laboratory.backward.kernels import ANY, pull_heads, scratch_of
+    from thrifty.lenses.numerics.laboratory.backward.kernels import ANY, pitches_of, pull_heads, scratch_of
 
     batch, heads, seq, d = problem.q.shape
     seq_kv, e = problem.v.shape[2:]
@@ -72,9 +72,11 @@ def pull_compiled(problem: Problem, table: Table, dout: Floats, out: Floats, lse
     )  # fmt: skip
     made = tuple(np.empty((batch * heads, *shape)) for shape in ((seq, d), (seq_kv, d), (seq_kv, e), (seq,)))
 
+    pitches = pitches_of(table.like, seq, seq_kv, d, e, block_q, block_k, len(tiles_k))
+
     def part(first: int, last: int) -> None:
-        scratch = scratch_of(table.like, seq, seq_kv, d, e, block_q, block_k, len(tiles_k))
-        pull_heads(first, last, table.like, scratch, inputs, held, order_HIJ, table.words_SW, block_q, block_k, asks, factors, made)
+        scratch = scratch_of(table.like, pitches, seq, seq_kv, d, e, block_q, len(tiles_k))
+        pull_heads(first, last, table.like, scratch, pitches, inputs, held, order_HIJ, table.words_SW, block_q, block_k, asks, factors, made)
 
     in_threads(part, batch * heads, seq * seq_kv * (60 + d + e), block=1)
     dq, dk, dv, dsum = (x.reshape(batch, heads, *x.shape[1:]) for x in made)

@@ -1,7 +1,7 @@
 """The backward pass compiled, head by head: the same bits as `plain`. Imported only where Numba is.
 
-Sums are chains of fused multiply-adds in the dtype of `like` (FP32 or FP64), whose operands that dtype holds; `compiled` asks for nothing else.
-Rows of a tile of queries are kept over all keys, so that D may come from P and dP before dS needs it.
+Sums are chains of fused multiply-adds in the dtype of `like` (FP32 or FP64), whose operands that dtype holds; `compiled` asks for nothing else. Some rows
+of a tile of queries are brought to dS over all keys at once, so that D may come from P and dP before dS needs it.
 """
 
 from __future__ import annotations
@@ -9,183 +9,42 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from numba import types
-from numba.extending import intrinsic
 
-from thrifty.formats.elementary_kernels import exp_row
-from thrifty.formats.rounding.kernels import round_row, round_scalar
+from thrifty.formats.accumulators.kernels.fused import VECTOR_BYTES, WIDE, fma
+from thrifty.formats.rounding.kernels import round_scalar
+from thrifty.lenses.numerics.laboratory.backward.tiles import (
+    B_DK,
+    B_DP,
+    B_DQ,
+    B_DSUM,
+    B_DV,
+    BLOCK,
+    P_STORE,
+    add_rounded,
+    leave,
+    look,
+    multiply,
+    new_weights,
+    pulled_scores,
+    scores,
+    settle,
+    stored_weights,
+    type_as,
+)  # fmt: skip
 from thrifty.loops import jit
 
-SITES_USED: Final = (
-    "s.store", "s.scale", "s.bias", "s.sub", "b.p", "p.store", "b.dp", "b.sub", "b.ds", "b.dq", "b.dk", "b.dv", "b.dsum", "b.out", "p.exp", "l.store", "p.div",
-)  # fmt: skip
-"""Rows of the table of roundings that kernels take."""
-S_STORE, S_SCALE, S_BIAS, S_SUB, B_P, P_STORE, B_DP, B_SUB, B_DS, B_DQ, B_DK, B_DV, B_DSUM, B_OUT, P_EXP, L_STORE, P_DIV = range(17)
 ANY: Final = 1 << 40
 """A window's side without end."""
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def fused(context: Any, a: Any, b: Any, c: Any) -> Any:
-    """a · b + c, rounded once."""
-    if not (a == b == c and a in (types.float32, types.float64)):
-        return None
-
-    def multiply_add(context: Any, builder: Any, _: Any, args: Any) -> Any:
-        return builder.fma(*args)
-
-    return a(a, b, c), multiply_add
-
-
-@jit
-def row_times(row: Any, matrix: Any, first: int, last: int, out: Any) -> None:
-    """out[:last - first] = row @ matrix[:, first:last], k ascending from +0, four at a time so that sums stay in registers."""
-    n, fours = last - first, row.size - row.size % 4
-    out[:n] = 0
-    for k in range(0, fours, 4):
-        a, b, e, d = row[k], row[k + 1], row[k + 2], row[k + 3]
-        # rows cut first: an index first + c might be negative, and a loop that minds that is not made of vector instructions
-        at_a, at_b, at_e, at_d = matrix[k, first:last], matrix[k + 1, first:last], matrix[k + 2, first:last], matrix[k + 3, first:last]
-        for c in range(n):
-            out[c] = fused(d, at_d[c], fused(e, at_e[c], fused(b, at_b[c], fused(a, at_a[c], out[c]))))
-    for k in range(fours, row.size):
-        a, at_a = row[k], matrix[k, first:last]
-        for c in range(n):
-            out[c] = fused(a, at_a[c], out[c])
-
-
-@jit
-def columns_times(left: Any, first: int, last: int, right: Any, top: int, bottom: int, out: Any) -> None:
-    """out[:last - first] = leftᵀ[first:last] @ right[top:bottom], rows ascending from +0, four at a time; row 0 of left is that of `top`."""
-    width, rows = right.shape[1], bottom - top
-    fours = rows - rows % 4
-    out[: last - first] = 0
-    for r in range(0, fours, 4):
-        n = top + r
-        at_a, at_b, at_e, at_d = right[n], right[n + 1], right[n + 2], right[n + 3]
-        for c in range(last - first):
-            y = first + c
-            a, b, e, d, sums = left[r, y], left[r + 1, y], left[r + 2, y], left[r + 3, y], out[c]
-            for x in range(width):
-                sums[x] = fused(d, at_d[x], fused(e, at_e[x], fused(b, at_b[x], fused(a, at_a[x], sums[x]))))
-    for r in range(fours, rows):
-        for c in range(last - first):
-            a = left[r, first + c]
-            for x in range(width):
-                out[c, x] = fused(a, right[top + r, x], out[c, x])
-
-
-@jit
-def add_rounded(part: Any, rows: int, held: Any, first: int, rounding: Any, buffer: Any) -> None:
-    """held[first : first + rows] plus part, both rounded at one site."""
-    width = held.shape[1]
-    for r in range(rows):
-        for x in range(width):
-            buffer[x] = part[r, x]
-        round_row(buffer, width, rounding)
-        for x in range(width):
-            buffer[x] += held[first + r, x]
-        round_row(buffer, width, rounding)
-        for x in range(width):
-            held[first + r, x] = buffer[x]
-
-
-@jit
-def scores(row: Any, q: Any, keys: Any, first: int, last: int, seen: Any, slope: Any, place: int, factor: Any, sums: Any, sites: Any) -> None:
-    """row[:last - first] = scores of a query at `place` with keys first to last - 1, -inf where not seen. factor: 0 for none; slope: NaN for none."""
-    n = last - first
-    row_times(q, keys, first, last, sums)
-    for c in range(n):
-        row[c] = sums[c]
-    round_row(row, n, sites[S_STORE])
-    if factor != 0:
-        for c in range(n):
-            row[c] *= factor
-        round_row(row, n, sites[S_SCALE])
-    if slope == slope:
-        for c in range(n):
-            row[c] += -(slope * np.float64(abs(first + c - place)))
-        round_row(row, n, sites[S_BIAS])
-    for c in range(n):
-        row[c] = row[c] if seen[c] else -np.inf
-
-
-@jit
-def new_weights(row: Any, n: int, seen: Any, lse: Any, sites: Any, spare: Any) -> None:
-    """row becomes P, made anew from scores and lse, 0 where not seen. spare: room for as many numbers."""
-    for c in range(n):
-        spare[c] = row[c] - lse if seen[c] else 0.0
-    round_row(spare, n, sites[S_SUB])
-    exp_row(spare, row, n)
-    round_row(row, n, sites[B_P])
-    for c in range(n):
-        row[c] = row[c] if seen[c] else 0.0
-
-
-@jit
-def stored_weights(row: Any, n: int, seen: Any, beta: Any, one: Any, sites: Any, spare: Any) -> None:
-    """row becomes P as the baseline's forward pass stored it, 0 where not seen. one: 1 in the dtype of sums; spare: room for as many numbers."""
-    top = -np.inf
-    for c in range(n):
-        top = row[c] if (row[c] > top) | (row[c] != row[c]) else top
-    if beta != 0:
-        count = 0
-        for c in range(n):
-            count += (row[c] == top) & seen[c]
-        if count > 1:
-            top = beta * top if top > 0 else 0.0
-    base = 0.0 if top == -np.inf else top
-    for c in range(n):
-        spare[c] = row[c] - base
-    round_row(spare, n, sites[S_SUB])
-    exp_row(spare, row, n)
-    round_row(row, n, sites[P_EXP])
-    total = one - one
-    for c in range(n):
-        row[c] = row[c] if seen[c] else 0.0
-        total = fused(type_as(row[c], one), one, total)
-    whole = round_scalar(np.float64(total), sites[L_STORE])
-    for c in range(n):
-        row[c] = 0.0 if whole == 0 else row[c] / whole
-    round_row(row, n, sites[P_DIV])
-    for c in range(n):
-        row[c] = row[c] if seen[c] else 0.0
-    round_row(row, n, sites[P_STORE])
-    for c in range(n):
-        row[c] = row[c] if seen[c] else 0.0
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def type_as(context: Any, x: Any, like: Any) -> Any:
-    """An FP64 number in the type of `like`."""
-    if x != types.float64 or like not in (types.float32, types.float64):
-        return None
-
-    def cast(context: Any, builder: Any, _: Any, args: Any) -> Any:
-        return args[0] if like == types.float64 else builder.fptrunc(args[0], context.get_value_type(types.float32))
-
-    return like(x, like), cast
-
-
-@jit
-def look(seen: Any, place: int, n: int, causal: bool, before: int, after: int, mask: Any, masked: bool) -> None:
-    """Which of n keys a query at `place` sees."""
-    for c in range(n):
-        ahead = c - place
-        seen[c] = (ahead >= -before) & (ahead <= after) & ((ahead <= 0) | (not causal))
-    if masked:
-        for c in range(n):
-            seen[c] &= mask[c]
-
-
 @jit
 def pull_heads(
-    first_head: int, last_head: int, like: Any, scratch: Any, inputs: Any, sight: Any, order: Any, sites: Any, block_q: int, block_k: int, asks: Any,
-    factors: Any, gradients: Any,
+    first_head: int, last_head: int, like: Any, scratch: Any, pitches: Any, inputs: Any, sight: Any, order: Any, sites: Any, block_q: int, block_k: int,
+    asks: Any, factors: Any, gradients: Any,
 ) -> None:  # fmt: skip
     """Heads first_head to last_head - 1 of (batch · H).
 
-    scratch : from `scratch_of`
+    scratch : from `scratch_of`; pitches: of rows of d, of d_v and of keys, and rows at a time, from `pitches_of`
     inputs  : q, k, v, dout, out, lse; of (batch · H, N, …), k and v of (batch · H_kv, N_kv, …)
     sight   : mask (batch, H, N, N_kv) or ones that broadcast; whether it counts; slopes (H,) or one NaN; causal; window before and after
     order   : (batch · H, tiles of queries, of keys), as tiles are added to dQ
@@ -197,125 +56,137 @@ def pull_heads(
     stores, baseline, from_p = asks
     factor, scale_q, scale_k, beta = factors
     dq, dk, dv, dsum = gradients
+    dp, ep, wp, some = pitches
     heads, seq, d = q.shape
     seq_kv, e = v.shape[1], v.shape[2]
-    groups = heads // k.shape[0]
-    tiles_k = order.shape[2]
-    one = like[0]
-    start = first_head - first_head  # as a variable: a literal 0 would compile what is called with it once more
-    queries, pull, keys, keys_t, values_t, stored, ds, sums, part_k, part_v, p, dp, buffer, part_q, whole_k, whole_v, whole_q, seen, live = scratch
+    groups, tiles_k = heads // k.shape[0], order.shape[2]
+    partial = masked or causal or before < ANY or after < ANY
+    one, most, shared = like[0], min(block_q, seq), -1
+    start_row = first_head - first_head  # as a variable: a literal 0 would compile what is called with it once more
+    (queries, pull, outs, keys, keys_t, values_t, stored, ds, sums, part_k, part_v, acc, p, pulled, buffer, part_q, whole_k, whole_v, whole_q, total,
+     seen, live) = scratch  # fmt: skip
+    if not partial:
+        live[:], seen[:] = True, True
     for head in range(first_head, last_head):
-        shared = head // groups
         slope = slopes[head % slopes.size]
-        for n in range(seq_kv):
-            for x in range(d):
-                keys[n, x] = k[shared, n, x]
-                keys_t[x, n] = keys[n, x]
-            for x in range(e):
-                values_t[x, n] = v[shared, n, x]
+        if shared != head // groups:
+            shared = head // groups
+            for j in range(tiles_k):
+                for c in range(min(block_k, seq_kv - j * block_k)):
+                    n = j * block_k + c
+                    key, value = k[shared, n], v[shared, n]
+                    for x in range(d):
+                        keys[n * dp + x] = key[x]
+                        keys_t[(j * d + x) * wp + c] = key[x]
+                    for x in range(e):
+                        values_t[(j * e + x) * wp + c] = value[x]
         for n in range(seq):
-            for x in range(d):
-                queries[n, x] = q[head, n, x]
+            lay(q[head, n], queries[n * dp : n * dp + d])
+            lay(dout[head, n], pull[n * ep : n * ep + e])
+        total[:] = 0.0
+        if not from_p:
+            for n in range(seq):
+                lay(out[head, n], outs[n * ep : n * ep + e])
+                acc[n] = 0
             for x in range(e):
-                pull[n, x] = dout[head, n, x]
+                for n in range(seq):  # chains of all rows side by side
+                    acc[n] = fma(pull[n * ep + x], outs[n * ep + x], acc[n])
+            lay(acc, total[:seq])
+            settle(total, seq, sites[B_DSUM])
         whole_k[:], whole_v[:] = 0, 0
         for i in range(order.shape[1]):
             top = i * block_q
-            bottom = min(top + block_q, seq)
-            live[:] = False
-            for n in range(top, bottom):
-                r, place = n - top, n + seq_kv - seq
-                row_mask = mask[(head // mask.shape[1]) % mask.shape[0], head % mask.shape[1], n % mask.shape[2]]
-                look(seen[r], place, seq_kv, causal, before, after, row_mask, masked)
-                total = 0.0
-                if not from_p:
-                    acc = one - one
-                    for x in range(e):
-                        acc = fused(pull[n, x], type_as(out[head, n, x], one), acc)
-                    total = round_scalar(np.float64(acc), sites[B_DSUM])
+            rows = min(block_q, seq - top)
+            if partial:
+                live[:] = False
+                for r in range(rows):
+                    n = top + r
+                    row_mask = mask[(head // mask.shape[1]) % mask.shape[0], head % mask.shape[1], n % mask.shape[2]]
+                    for j in range(tiles_k):
+                        first, at = j * block_k, (j * most + r) * wp
+                        width = min(block_k, seq_kv - first)
+                        keys_mask = row_mask[first : first + width] if masked else row_mask
+                        live[j] |= look(seen[at : at + width], n + seq_kv - seq - first, width, causal, before, after, keys_mask, masked)
+            for start in range(0, rows, some):
+                count = min(some, rows - start)
+                size, n = count * wp, top + start
+                here = total[n : n + count]
                 for j in range(tiles_k):
-                    first, last = j * block_k, min(j * block_k + block_k, seq_kv)
-                    width = last - first
-                    there, row, pulled = seen[r, first:last], p[r, first:last], dp[r, first:last]
-                    scores(row, queries[n], keys_t, first, last, there, slope, place, factor, sums, sites)
+                    if not live[j] and not from_p:
+                        continue
+                    first, at, held = j * block_k, (j * most + start) * wp, j * some * wp
+                    width = min(block_k, seq_kv - first)
+                    there, weights, rates = seen[at : at + size], p[held : held + size], pulled[held : held + size]
+                    multiply(queries, n * dp, dp, 1, keys_t, j * d * wp, sums, count, wp, d)
+                    scores(weights, sums, count, wp, there, partial, slope, first - (n + seq_kv - seq), factor, sites)
                     if stores:
-                        stored_weights(row, width, there, beta, one, sites, buffer)
+                        stored_weights(weights, count, width, wp, there, partial, beta, one, sites, buffer, part_q)
                     else:
-                        new_weights(row, width, there, lse[head, n], sites, buffer)
-                    row_times(pull[n], values_t, first, last, sums)
-                    for c in range(width):
-                        pulled[c] = sums[c]
-                    round_row(pulled, width, sites[B_DP])
-                    if from_p:
-                        acc = one - one
+                        new_weights(weights, count, wp, there, partial, lse[head, n : n + count], sites, buffer)
+                    multiply(pull, n * ep, ep, 1, values_t, j * e * wp, sums, count, wp, e)
+                    lay(sums, rates)
+                    settle(rates, size, sites[B_DP])
+                    for r in range(count if from_p else 0):
+                        chain = one - one
                         for c in range(width):
-                            acc = fused(type_as(row[c], one), type_as(pulled[c] if there[c] else 0.0, one), acc)
-                        total = round_scalar(total + round_scalar(np.float64(acc), sites[B_DSUM]), sites[B_DSUM])
-                    for c in range(width):
-                        live[j] |= there[c]
-                dsum[head, n] = total
-                # dS, all keys at once
-                row = p[r]
-                pulled = dp[r]
-                for c in range(seq_kv):
-                    pulled[c] -= total
-                round_row(pulled, seq_kv, sites[B_SUB])
-                for c in range(seq_kv):
-                    pulled[c] *= row[c]
-                round_row(pulled, seq_kv, sites[B_DS])
-                if baseline and factor != 0:
-                    for c in range(seq_kv):
-                        pulled[c] *= factor
-                    round_row(pulled, seq_kv, sites[B_DS])
-                for c in range(seq_kv):
-                    ds[r, c] = pulled[c] if seen[r, c] else 0.0
-                if not stores:
-                    round_row(row, seq_kv, sites[P_STORE])
-                for c in range(seq_kv):
-                    stored[r, c] = row[c]
+                            rate = rates[r * wp + c] if not partial or there[r * wp + c] else 0.0
+                            chain = fma(type_as(weights[r * wp + c], one), type_as(rate, one), chain)
+                        here[r] = round_scalar(here[r] + round_scalar(np.float64(chain), sites[B_DSUM]), sites[B_DSUM])
+                for j in range(tiles_k):
+                    if not live[j]:
+                        continue
+                    at, held = (j * most + start) * wp, j * some * wp
+                    there, weights, rates = seen[at : at + size], p[held : held + size], pulled[held : held + size]
+                    pulled_scores(rates, weights, count, wp, there, partial, here, factor if baseline else 0.0, sites)
+                    lay(rates, ds[at : at + size])
+                    if not stores:
+                        settle(weights, size, sites[P_STORE])
+                    lay(weights, stored[at : at + size])
             for j in range(tiles_k):
-                first, last = j * block_k, min(j * block_k + block_k, seq_kv)
-                width = last - first
+                first, at, held = j * block_k, j * most * wp, j * most * dp
+                width = min(block_k, seq_kv - first)
                 if live[j]:
-                    columns_times(stored, first, last, pull, top, bottom, part_v)
-                    columns_times(ds, first, last, queries, top, bottom, part_k)
-                    for r in range(bottom - top):
-                        row_times(ds[r, first:last], keys[first:last], start, d, sums)
-                        for x in range(d):
-                            part_q[j, r, x] = sums[x]
-                        round_row(part_q[j, r], d, sites[B_DQ])
+                    multiply(stored, at, 1, wp, pull, top * ep, part_v, width, ep, rows)
+                    multiply(ds, at, 1, wp, queries, top * dp, part_k, width, dp, rows)
+                    multiply(ds, at, wp, 1, keys, first * dp, sums, rows, dp, width)
+                    lay(sums, part_q[held : held + rows * dp])
+                    settle(part_q[held : held + rows * dp], rows * dp, sites[B_DQ])
                 else:
-                    part_v[:width], part_k[:width], part_q[j] = 0, 0, 0
-                add_rounded(part_v, width, whole_v, first, sites[B_DV], buffer)
-                add_rounded(part_k, width, whole_k, first, sites[B_DK], buffer)
+                    part_v[:], part_k[:], part_q[held : held + rows * dp] = 0, 0, 0
+                add_rounded(part_v, width * ep, whole_v[first * ep :], sites[B_DV], buffer)
+                add_rounded(part_k, width * dp, whole_k[first * dp :], sites[B_DK], buffer)
             whole_q[:] = 0
             for place in range(tiles_k):
-                j = order[head, i, place]
-                for r in range(bottom - top):
-                    for x in range(d):
-                        whole_q[r, x] += part_q[j, r, x]
-                    round_row(whole_q[r], d, sites[B_DQ])
-            leave(whole_q, bottom - top, scale_q, sites, dq[head], top)
-        leave(whole_k, seq_kv, scale_k, sites, dk[head], start)
-        leave(whole_v, seq_kv, 1.0, sites, dv[head], start)
-
-
-def scratch_of(like: Any, seq: int, seq_kv: int, d: int, e: int, block_q: int, block_k: int, tiles_k: int) -> tuple[Any, ...]:
-    """Room for one thread's pass, in the order in which `pull_heads` takes it: in the dtype of sums, in FP64, and two of booleans."""
-    rows, wide = min(block_q, seq), max(seq_kv, d, e)
-    sums = ((seq, d), (seq, e), (seq_kv, d), (d, seq_kv), (e, seq_kv), (rows, seq_kv), (rows, seq_kv), (wide,), (block_k, d), (block_k, e))
-    floats = ((rows, seq_kv), (rows, seq_kv), (wide,), (tiles_k, rows, d), (seq_kv, d), (seq_kv, e), (rows, d))
-    return (*(np.empty(shape, like.dtype) for shape in sums), *map(np.empty, floats), np.empty((rows, seq_kv), np.bool_), np.empty(tiles_k, np.bool_))
+                held = order[head, i, place] * most * dp
+                for y in range(rows * dp):
+                    whole_q[y] += part_q[held + y]
+                settle(whole_q, rows * dp, sites[B_DQ])
+            leave(whole_q, rows, dp, scale_q, sites, dq[head], top)
+        lay(total, dsum[head])
+        leave(whole_k, seq_kv, dp, scale_k, sites, dk[head], start_row)
+        leave(whole_v, seq_kv, ep, 1.0, sites, dv[head], start_row)
 
 
 @jit
-def leave(held: Any, rows: int, factor: Any, sites: Any, out: Any, first: int) -> None:
-    """Rows times a factor, rounded as they go out."""
-    width = held.shape[1]
-    for r in range(rows):
-        for x in range(width):
-            held[r, x] *= factor
-        round_row(held[r], width, sites[B_OUT])
-        for x in range(width):
-            out[first + r, x] = held[r, x]
+def lay(x: Any, out: Any) -> None:
+    """out = x, in out's dtype, as far as out reaches."""
+    for i in range(out.size):
+        out[i] = x[i]
 
+
+def pitches_of(like: Any, seq: int, seq_kv: int, d: int, e: int, block_q: int, block_k: int, tiles_k: int) -> tuple[int, int, int, int]:
+    """Rows of d, of d_v and of a tile's keys brought up to whole vectors, and rows that are brought to dS at once: such as stay in the first caches."""
+    lanes = VECTOR_BYTES // like.itemsize
+    dp, ep, wp = (max(-(-count // lanes), 1) * lanes for count in (d, e, min(block_k, seq_kv)))
+    return dp, ep, wp, max(min(max(WIDE, BLOCK // (wp * max(tiles_k, 1))), block_q, seq), 1)
+
+
+def scratch_of(
+    like: Any, pitches: tuple[int, int, int, int], seq: int, seq_kv: int, d: int, e: int, block_q: int, tiles_k: int
+) -> tuple[Any, ...]:
+    """Room for one thread's pass, in the order in which `pull_heads` takes it: in the dtype of sums, in FP64, and two of booleans."""
+    (dp, ep, wp, some), rows = pitches, min(block_q, seq)
+    all_keys = tiles_k * rows * wp
+    sums = (seq * dp, seq * ep, seq * ep, seq_kv * dp, tiles_k * d * wp, tiles_k * e * wp, all_keys, all_keys, max(some * wp, rows * dp), wp * dp, wp * ep, seq)
+    floats = (tiles_k * some * wp, tiles_k * some * wp, max(some * wp, BLOCK), tiles_k * rows * dp, seq_kv * dp, seq_kv * ep, rows * dp, seq)
+    return (*(np.zeros(size, like.dtype) for size in sums), *map(np.zeros, floats), np.zeros(all_keys, np.bool_), np.zeros(tiles_k, np.bool_))
