@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -183,3 +184,43 @@ def test_formula_the_command(user: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "Rounding by rounding" in (user / "page.html").read_text()
     assert main(["numerics", "audit", "--list", "--json"]) in (0, None)
     assert set(json.loads(capsys.readouterr().out)["subjects"]) == set(SUBJECTS)
+
+
+@pytest.mark.parametrize("cast", [torch.float16, torch.bfloat16, torch.float32])
+def test_formula_golden_does_not_take_part_in_the_subjects_own_casts(cast: torch.dtype) -> None:
+    """A subject that narrows its scores deviates by that, and one that casts to FP32 on the way, as much code does, is audited at all."""
+    x = torch.rand(3, 16, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    found = audit(lambda x: (x.to(cast) @ x.to(cast).T).to(x.dtype), x, "baseline_paper", "bf16")
+    inside = torch.from_numpy(np.asarray(round_to(x.numpy(), "bf16"), dtype=np.float64))
+    exact = inside @ inside.T
+    kept = round_to(exact.numpy(), "fp16" if cast == torch.float16 else "bf16")
+    assert found.worst.optimised.max == pytest.approx(np.abs(np.asarray(kept, dtype=np.float64) - exact.numpy()).max(), rel=1e-3)
+    assert found.sites[0].site == "aten.mm"
+
+
+def _rope(x: torch.Tensor) -> torch.Tensor:
+    turned = torch.view_as_complex(x.reshape(-1, 2))
+    return torch.view_as_real(turned * turned)
+
+
+def _stop(x: torch.Tensor) -> torch.Tensor:
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize(("subject", "said"), [
+    (lambda x: torch.fft.fft(x).abs(), "complex numbers"), (_rope, "complex numbers"), (_stop, "_stop raised SystemExit: 3"),
+])  # fmt: skip
+def test_formula_what_no_policy_rounds_is_refused(subject: Any, said: str) -> None:
+    with pytest.raises(BadValue, match=said):
+        audit(subject, torch.ones(4, 2, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("def make_inputs(a, b): return 1\ndef f(x): return x\n", "make_inputs raised TypeError"), ("import sys\nsys.exit(4)\n", "SystemExit: 4"),
+])  # fmt: skip
+def test_formula_a_users_file_that_stops_is_one_line(text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = f"stops_{len(text)}"
+    (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadValue, match=said):
+        load(f"{name}:f")

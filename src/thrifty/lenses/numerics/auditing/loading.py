@@ -45,7 +45,7 @@ def load_function(said: str) -> tuple[ModuleType, Any]:
         if why.name is not None and (name == why.name or name.startswith(f"{why.name}.")):
             raise UnknownName(f"No module named '{name}' in {here} or among installed packages. Write package.module:function.") from None
         raise BadValue(f"module '{name}' needs '{why.name}', which is not installed.") from None
-    except Exception as why:
+    except (Exception, SystemExit) as why:
         raise BadValue(f"module '{name}' cannot be imported: {type(why).__name__}: {(str(why).splitlines() or [''])[0]}") from why
     finally:
         if added and here in sys.path:
@@ -70,8 +70,12 @@ def _own_inputs(module: ModuleType, found: Any, seed: int) -> Any:
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        takes = inspect.signature(make).parameters
-        made = make(seed) if takes else make()
+        try:
+            takes = inspect.signature(make).parameters
+            made = make(seed) if takes else make()
+        except (Exception, SystemExit) as why:
+            said = (str(why).splitlines() or ["no message"])[0]
+            raise BadValue(f"make_inputs raised {type(why).__name__}: {said}. It takes nothing or a seed, and gives what the subject is called with.") from why
     return made if isinstance(made, tuple | list | dict) else (made,)
 
 

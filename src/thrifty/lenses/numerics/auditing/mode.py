@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_mod
 
 from thrifty.errors import BadValue, unknown_name
 from thrifty.formats import float_spec
-from thrifty.lenses.numerics.auditing.numbers.arithmetic import Arithmetic, Watch
+from thrifty.lenses.numerics.auditing.numbers.arithmetic import Arithmetic, Watch, complex_numbers
 from thrifty.lenses.numerics.auditing.numbers.rounding import SPECS
 from thrifty.lenses.numerics.auditing.operators.handlers import handler_of
 from thrifty.lenses.numerics.auditing.operators.steps import Steps
@@ -22,9 +22,14 @@ SPEEDS: Final = ("fast", "exact")
 
 
 class Emulation(TorchDispatchMode):  # type: ignore[misc]
-    """A policy over everything that torch computes while it is entered; see `emulate`."""
+    """A policy over everything that torch computes while it is entered; see `emulate`.
 
-    def __init__(self, policy: Policy, working: str, *, fused: Collection[str], speed: str, seed: int, watch: Watch | None = None) -> None:
+    widest : tensors that code makes or casts in a floating dtype of its own are FP64 all the same, as golden needs
+    """
+
+    def __init__(
+        self, policy: Policy, working: str, *, fused: Collection[str], speed: str, seed: int, watch: Watch | None = None, widest: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__()
         if speed not in SPEEDS:
             raise BadValue(f"speed='{speed}' is unknown. Choose: {', '.join(SPEEDS)}.")
@@ -33,6 +38,7 @@ class Emulation(TorchDispatchMode):  # type: ignore[misc]
                 raise unknown_name("operator to fuse", name, STEPS, LIST)
         self.arithmetic = Arithmetic(policy, float_spec(working).name, speed=speed, seed=seed, watch=watch)
         self._fused = frozenset(fused) | {f"{name}_backward" for name in fused if f"{name}_backward" in STEPS}
+        self._widest = widest
         self._within: list[str] = []
         self._hooks: list[Any] = []
 
@@ -47,7 +53,13 @@ class Emulation(TorchDispatchMode):  # type: ignore[misc]
         return self
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return handler_of(func)(self, func, args, kwargs or {})
+        kwargs = kwargs or {}
+        if self._widest and kwargs.get("dtype") in SPECS:
+            kwargs = {**kwargs, "dtype": torch.float64}
+        made = handler_of(func)(self, func, args, kwargs)
+        if isinstance(made, torch.Tensor) and made.is_complex():
+            raise complex_numbers(str(func))
+        return made
 
     @contextmanager
     def region(self, name: str = "region") -> Iterator[None]:

@@ -45,11 +45,12 @@ class Subject:
                         each.copy_(round_tensor(each, entering, torch.float64))
             self.call = self.module
 
-    def run(self, policy: Policy, working: str, fused: Sequence[str], seed: int, args: Any, kwargs: Any, watch: Any = None) -> list[torch.Tensor]:
-        """Outputs in FP64; its own weights, buffers and random numbers are as before afterwards."""
+    def run(self, policy: Policy, working: str, fused: Sequence[str], seed: int, args: Any, kwargs: Any, watch: Any = None,
+            widest: bool = False) -> list[torch.Tensor]:  # fmt: skip
+        """Outputs in FP64; its own weights, buffers and random numbers are as before afterwards. widest: its own casts are not done."""
         kept = None if self.module is None else {name: each.clone() for name, each in self.module.state_dict().items()}
         operators = [name for name in fused if name in STEPS]
-        mode = Emulation(policy, working, fused=operators, speed="exact", seed=seed, watch=watch)
+        mode = Emulation(policy, working, fused=operators, speed="exact", seed=seed, watch=watch, widest=widest)
         for name in fused:
             if name not in STEPS:
                 mode.fuse(self._part(name), name)
@@ -60,7 +61,7 @@ class Subject:
                     made = self.call(*copied(args), **copied(kwargs))
         except ThriftyError:
             raise
-        except Exception as why:
+        except (Exception, SystemExit) as why:
             said = (str(why).splitlines() or ["no message"])[0]
             raise BadValue(f"{self.name} raised {type(why).__name__}: {said}. It is called with FP64 tensors.") from why
         finally:
@@ -96,8 +97,8 @@ def audit(
     tell = progress or (lambda what, share: None)
     tell("golden: FP64", 0.0)
     kept = Golden()
-    mine_golden = ours.run(EXACT, "fp64", fused, seed, args, kwargs, kept)
-    golden = mine_golden if other is None else other.run(EXACT, "fp64", (), seed, args, kwargs)
+    mine_golden = ours.run(EXACT, "fp64", fused, seed, args, kwargs, kept, widest=True)
+    golden = mine_golden if other is None else other.run(EXACT, "fp64", (), seed, args, kwargs, widest=True)
     tell(f"policy: {policy.name}", 0.1)
     recorder = Recorder(kept)
     found = ours.run(policy, working, fused, seed, args, kwargs, recorder)
@@ -134,7 +135,7 @@ def _alone(
         rule = replace(rule, format=working) if rule.format == "dt" else rule
         sums = how if _sums(site) else ""
         one = Policy(name=f"{site} alone", sites={"*": FP64, site: rule}, accumulators={"*": "fma:fp64", f"{site}.acc": how})
-        made = subject.run(one, "fp64", fused, seed, args, kwargs)
+        made = subject.run(one, "fp64", fused, seed, args, kwargs, widest=True)
         gaps = [_gap(a, b) for a, b in zip(made, golden, strict=True) if a.numel()]
         rms = float(np.sqrt(np.mean([each[1] ** 2 for each in gaps])))
         found.append(SiteShare(site=site, calls=calls, rule=rule.write(), accumulator=sums, alone_max=max(each[0] for each in gaps), alone_rms=rms, share=0.0))

@@ -106,6 +106,8 @@ class Arithmetic:
 
     def round(self, x: torch.Tensor, site: str, dtype: torch.dtype, *, own: bool = False) -> torch.Tensor:
         """A result rounded at its site, in `dtype`, and known as such. own: x may be written to."""
+        if x.is_complex():
+            raise complex_numbers(site)
         if self.region:
             out = x.to(dtype, copy=True)
             self.values.mark(out, _carrier(dtype), region=self.region, site=site)
@@ -219,6 +221,10 @@ class Arithmetic:
         if a.dtype != torch.float32 or b.dtype != torch.float32:
             a, b = a.to(torch.float64), b.to(torch.float64)
         return torch.from_numpy(matmul(a.detach().numpy(), b.detach().numpy(), how))
+
+
+def complex_numbers(what: str) -> BadValue:
+    return BadValue(f"{what} gives complex numbers, which policies do not round. Write it with real and imaginary parts.")
 
 
 def _carrier(dtype: torch.dtype) -> FloatSpec:
