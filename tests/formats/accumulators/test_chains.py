@@ -35,7 +35,12 @@ def same(a: Any, b: Any) -> bool:
 
 def exactly(a: float, b: float, c: float, name: str) -> float:
     """a · b + c rounded once, by rational numbers."""
-    spec, exact = float_spec(name), Fraction(a) * Fraction(b) + Fraction(c)
+    return nearest(Fraction(a) * Fraction(b) + Fraction(c), name)
+
+
+def nearest(exact: Fraction, name: str) -> float:
+    """A rational number rounded once."""
+    spec = float_spec(name)
     if exact == 0:
         return 0.0
     size = abs(exact)
@@ -137,10 +142,18 @@ def test_property_exact_is_the_rational_sum_rounded_once() -> None:
         got = matmul(a, b, f"exact:{name}")
         for i in range(4):
             for j in range(3):
-                total = sum(Fraction(float(x)) * Fraction(float(y)) for x, y in zip(a[i], b[:, j], strict=True))
-                assert got[i, j] == exactly(1.0, float(total), 0.0, name) or name != "fp64"
-                if name == "fp64":
-                    assert got[i, j] == float(total)
+                total = sum((Fraction(float(x)) * Fraction(float(y)) for x, y in zip(a[i], b[:, j], strict=True)), Fraction(0))
+                assert got[i, j] == nearest(total, name)
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_formula_exact_sums_stay_within_their_format(wide: bool) -> None:
+    tiny = 1 + 2.0**-40 if wide else 1.0  # what FP32 does not hold is summed by the definition
+    assert same(matmul([[-1e-30 * tiny]], [[1e-30]], "exact:fp8_e4m3fnuz"), [[0.0]])
+    assert same(matmul([[math.inf, tiny]], [[-1.0], [1.0]], "exact:e4m3"), [[-448.0]])
+    assert same(matmul([[math.inf, tiny]], [[-1.0], [1.0]], "exact:e5m2"), [[-math.inf]])
+    signalling = np.array([[0x7FF0000000000001]], dtype=np.uint64).view(np.float64)
+    assert same(matmul(signalling, [[tiny]], "exact:e4m3"), [[math.nan]]) and same(matmul(signalling, [[tiny]], "fma:bf16"), [[math.nan]])
 
 
 def test_formula_shapes_kinds_and_dtypes() -> None:
@@ -190,6 +203,9 @@ def test_formula_bad_operands_are_refused() -> None:
         (lambda: matmul(np.ones((2, 2, 3)), np.ones((3, 3, 2))), "must be equal or 1"), (lambda: matmul(a * 1j, b), "no real number"),
         (lambda: matmul(a, b, start=np.ones((3, 2))), "start is (3, 2)"), (lambda: matmul(a, b, "kahan:fp32", start=np.ones((2, 2))), "cannot go on"),
         (lambda: matmul(a, b, "sequential:bf16", start=np.full((2, 2), 0.1)), "which is no number of bf16"), (lambda: accumulate(a, axis=2), "axis=2"),
+        (lambda: accumulate(a, axis=None), "axis=None"), (lambda: accumulate(a, axis=1.0), "axis=1.0"), (lambda: accumulate(a, axis=(0, 1)), "axis=(0, 1)"),  # type: ignore[arg-type]
+        (lambda: matmul(a, b, ["fma:fp32"]), "must be a text"),  # type: ignore[arg-type]
+        (lambda: matmul(a, b, "blackwell-mx-e4m3", scale_a=np.ones((5, 2, 1)), scale_b=np.ones((1, 2))), "scale_a is (5, 2, 1)"),
         (lambda: matmul(a, b, scale_a=a, scale_b=b), "does not"), (lambda: matmul(a, b, 3), "must be a text"),  # type: ignore[arg-type]
     ):
         with pytest.raises(BadValue) as error:

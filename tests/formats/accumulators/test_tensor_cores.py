@@ -49,6 +49,9 @@ MMASIM_SAID = [
     # A negative sum of CDNA2 too small to be normal keeps its sign.
     ("cdna2-bf16-1k", [0.0] * 4 + [2.0**-126], [1.0] * 5, -1.5 * 2.0**-126, None, -0.0),
     ("cdna2-bf16-1k", [-0.0], [1.0], -(2.0**-127), None, 0.0),
+    # CDNA1: an exact zero is +0, a sum that underflows keeps its sign.
+    ("cdna1-bf16", [-0.0, -0.0], [1.0, 1.0], -0.0, None, 0.0),
+    ("cdna1-bf16", [-(2.0**-100), 0.0], [2.0**-100, 0.0], 0.0, None, -0.0),
 ]  # fmt: skip
 
 

@@ -53,7 +53,7 @@ def matmul(a: Any, b: Any, accumulator: str | Accumulator = "fma:fp32", *, start
 def accumulate(x: Any, accumulator: str | Accumulator = "fma:fp32", axis: int = -1) -> Any:
     """Sums of x along one axis, kept as `accumulator` says: what `matmul` gives with ones. Same kinds, dtypes and errors."""
     given = take(x, "x")
-    if given.values.ndim == 0 or not -given.values.ndim <= axis < given.values.ndim:
-        raise BadValue(f"axis={axis} is none of x, which is {given.values.shape}.")
+    if isinstance(axis, bool) or not isinstance(axis, int | np.integer) or not -given.values.ndim <= axis < given.values.ndim:
+        raise BadValue(f"axis={axis!r} is none of x, which is {given.values.shape}.")
     moved = np.moveaxis(given.values, axis, -1)
     return given.back(np.asarray(matmul(moved, np.ones(moved.shape[-1], dtype=given.values.dtype), accumulator)))

@@ -63,7 +63,8 @@ def must_be_same(x: Floats, held: Floats, format: str, name: str, core: str) -> 
     if lost.any() and (lost := lost & ~(np.isnan(x) & np.isnan(held))).any():
         value = float(x.flat[int(np.argmax(lost))])
         fix = "" if np.isnan(value) else f" Round it first: thrifty.formats.round({name}, '{format}')."
-        raise BadValue(f"{name} holds {value!r}, which is no number of {format}, and {core} multiplies {format}.{fix}")
+        does = "keeps its sum in" if name == "start" else "scales by" if name.startswith("scale") else "multiplies"
+        raise BadValue(f"{name} holds {value!r}, which is no number of {format}, and {core} {does} {format}.{fix}")
 
 
 def block_scales(scale_a: Any, scale_b: Any, x: npt.NDArray[Any], y: npt.NDArray[Any], batch: tuple[int, ...], how: Accumulator) -> Scales:
@@ -86,8 +87,7 @@ def block_scales(scale_a: Any, scale_b: Any, x: npt.NDArray[Any], y: npt.NDArray
     for name, given, shape in (("a", scale_a, (x.shape[-2], blocks)), ("b", scale_b, (blocks, y.shape[-1]))):
         values = np.asarray(take(given, f"scale_{name}").values, dtype=np.float64)
         try:
-            np.broadcast_shapes(values.shape[:-2], batch)
-            fits = values.shape[-2:] == shape
+            fits = np.broadcast_shapes(values.shape[:-2], batch) == batch and values.shape[-2:] == shape
         except ValueError:
             fits = False
         if not fits:

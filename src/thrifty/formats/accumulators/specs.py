@@ -12,6 +12,9 @@ kahan      : products are rounded; Kahan's compensated sum, each of its operatio
 exact      : all products are summed exactly, and rounded once
 split_k    : K is cut into N runs of ceil(K / N); each is kept by the first spec, and their sums are kept by the second (``sequential`` in the first's format)
 promote=N  : every N products the sum goes to an FP32 sum outside (FP64 for FP64) by one rounded addition and starts from +0 again
+
+A rounded product or sum is one operation of FP64, rounded to the format after: the same as rounding once where the format has at most 24 significand bits
+and FP32 holds the operands. "fma" and "exact" round once for all formats and operands.
 """
 
 from __future__ import annotations
@@ -80,13 +83,17 @@ class Accumulator:
         return self.name
 
 
-@functools.cache
 def parse_accumulator(text: str | Accumulator) -> Accumulator:
     """The accumulator that `text` names. Raises UnknownName, BadValue."""
     if isinstance(text, Accumulator):
         return text
     if not isinstance(text, str):
         raise BadValue(f"accumulator={text!r} must be a text such as fma:fp32 or hopper-bf16.")
+    return _parsed(text)
+
+
+@functools.cache
+def _parsed(text: str) -> Accumulator:
     said = text.strip().lower()
     head, _, rest = said.partition(":")
     if head == "split_k":
@@ -141,5 +148,5 @@ def _split(text: str, rest: str) -> Accumulator:
 
 def _whole(text: str, key: str, value: str, least: int) -> int:
     if not value.isascii() or not value.isdigit() or not least <= int(value) <= 1 << 31:
-        raise BadValue(f"accumulator '{text}': {key}='{value}' must be a whole number of at least {least}.")
+        raise BadValue(f"accumulator '{text}': {key}='{value}' must be a whole number from {least} to {1 << 31}.")
     return int(value)

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from thrifty.formats.accumulators.plain.integers import unusual
+from thrifty.formats.accumulators.plain.integers import unusual, with_unusual
 from thrifty.formats.floats import FloatSpec
 from thrifty.formats.rounding.kernels import parameters, round_row
 from thrifty.formats.rounding.modes import Rounding
@@ -99,4 +99,4 @@ def keep_exact(a_MK: Floats, b_KN: Floats, spec: FloatSpec) -> Floats:
     a = np.ascontiguousarray(a)
     in_threads(lambda first, last: keep_rows(a, b, out, spec.name != "fp64", first, last), out.shape[0], 16 * max(b.size, 1), block=1)
     round_row(out.reshape(-1), out.size, parameters(Rounding.of(spec, overflow="inf" if spec.infinities else "saturate")), 0)
-    return np.where(np.isfinite(special), out, special)
+    return with_unusual(out, special, spec)

@@ -167,6 +167,7 @@ def _exact(a: Floats, b: Floats, total: Floats, core: TensorCore, scales: Scales
     for term in reversed(terms[:-2]):
         tail = np.where(tail == 0, term, tail)
     value = to_odd(terms[-1], tail).astype(np.float32).astype(np.float64)
+    value = np.where(terms[-1] == 0, 0.0, value)  # an exact zero is +0, also of zeros that are all -0
     return np.where(np.isfinite(special), value, special)
 
 

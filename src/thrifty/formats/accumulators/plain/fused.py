@@ -38,7 +38,7 @@ def to_odd(total: Floats, error: Floats) -> Floats:
 
 def fits(x: Floats) -> bool:
     """All numbers are FP32, so that products are exact in FP64 and far from its ends."""
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # NaN that signal
         return bool(((x.astype(np.float32) == x) | np.isnan(x)).all())
 
 

@@ -37,7 +37,7 @@ def round_whole(n: int, s: int, spec: FloatSpec) -> float:
         result = math.inf
     if result > spec.largest:
         result = math.inf if spec.infinities else spec.largest
-    return -result if n < 0 else result
+    return -result if n < 0 and (result or spec.no_number != "minus_zero") else result
 
 
 def exact(a_MK: Floats, b_KN: Floats, spec: FloatSpec) -> Floats:
@@ -51,7 +51,13 @@ def exact(a_MK: Floats, b_KN: Floats, spec: FloatSpec) -> Floats:
         row = a[i] @ b if a.shape[1] else [0] * out.shape[1]
         for j in range(out.shape[1]):
             out[i, j] = round_whole(int(row[j]), scale_a + scale_b, spec)
-    return np.where(np.isfinite(special), out, special)
+    return with_unusual(out, special, spec)
+
+
+def with_unusual(out: Floats, special: Floats, spec: FloatSpec) -> Floats:
+    """Sums, and what is infinite or NaN instead of them; the largest instead of infinite in a format that has none, as other kinds of sums have it."""
+    held = special if spec.infinities else np.clip(special, -spec.largest, spec.largest)
+    return np.asarray(np.where(np.isfinite(special), out, held))
 
 
 def unusual(a_MK: Floats, b_KN: Floats) -> Floats:
