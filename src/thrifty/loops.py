@@ -6,11 +6,14 @@ import functools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import Any, Final, TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 SHARE: Final = 1 << 20
 """Instructions for which a further thread is worth its start."""
+PIECES: Final = 4
+"""Pieces for each thread: one that other programs hold up leaves its pieces to the others."""
 
 
 @functools.cache
@@ -34,8 +37,8 @@ def jit(function: Function) -> Function:
 def in_threads(part: Callable[[int, int], object], count: int, work: int, *, block: int = 256) -> None:
     """Call part(first, last) over all of `count`, in as many threads as NUMBA_NUM_THREADS allows; `work`: instructions for each.
 
-    Shares are whole multiples of `block`. Threads of Python around loops that release its lock do what Numba's own would, and may be used from several
-    threads and after a fork.
+    Pieces are whole multiples of `block`, and any thread takes the next. Threads of Python around loops that release its lock do what Numba's own would,
+    and may be used from several threads and after a fork.
     """
     import numba
 
@@ -43,10 +46,20 @@ def in_threads(part: Callable[[int, int], object], count: int, work: int, *, blo
     if threads <= 1 or (threads := min(threads, os.cpu_count() or 1)) == 1:  # counting processors takes longer than small loops do
         part(0, count)
         return
-    share = -(-count // threads)
+    share = -(-count // (threads * PIECES))
     share += -share % block
+    pieces, lock = iter(range(0, count, share)), Lock()
+
+    def work_off() -> None:
+        while True:
+            with lock:
+                first = next(pieces, None)
+            if first is None:
+                return
+            part(first, min(first + share, count))
+
     with ThreadPoolExecutor(threads - 1) as pool:
-        others = [pool.submit(part, first, min(first + share, count)) for first in range(share, count, share)]
-        part(0, min(share, count))  # the caller's own share, without a thread to start and wait for
+        others = [pool.submit(work_off) for _ in range(threads - 1)]
+        work_off()  # the caller takes pieces, too, and does not wait for threads that start late
         for each in others:
             each.result()
