@@ -46,9 +46,11 @@ MMASIM_SAID = [
     ("cdna3-bf16", [-94208.0, -384.0, 0.5], [1.0] * 3, 2.0**32 + 94208, None, 2.0**32 - 512),
     ("cdna3-bf16", [-94720.0, -256.0, 1.75], [1.0] * 3, 2.0**32 + 95232, None, 2.0**32),
     ("cdna3-e5m2", [2.0**13, 2.0**8], [2.0**12, 2.0**8], 2.0**48 - 2.0**24, None, 2.0**48),
-    # A negative sum of CDNA2 too small to be normal keeps its sign.
+    # Negative products and sums of CDNA2 too small to be normal keep their sign, operands do not.
     ("cdna2-bf16-1k", [0.0] * 4 + [2.0**-126], [1.0] * 5, -1.5 * 2.0**-126, None, -0.0),
     ("cdna2-bf16-1k", [-0.0], [1.0], -(2.0**-127), None, 0.0),
+    ("cdna2-bf16", [2.0**-126, 0.0, -(2.0**-126), -1.0], [1.0, 1.0, 0.5, 0.0], -1.5 * 2.0**-126, None, -0.0),
+    ("cdna2-bf16", [2.0**-126, 0.0, -(2.0**-127), -1.0], [1.0, 1.0, 1.0, 0.0], -1.5 * 2.0**-126, None, 0.0),
     # CDNA1: an exact zero is +0, a sum that underflows keeps its sign.
     ("cdna1-bf16", [-0.0, -0.0], [1.0, 1.0], -0.0, None, 0.0),
     ("cdna1-bf16", [-(2.0**-100), 0.0], [2.0**-100, 0.0], 0.0, None, -0.0),

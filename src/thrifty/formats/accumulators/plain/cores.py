@@ -46,6 +46,8 @@ def keep_core(a_MK: Floats, b_KN: Floats, core: TensorCore, start: Floats, scale
 
 def _keep_rows(a_MK: Floats, b_KN: Floats, core: TensorCore, total: Floats, scales: Scales) -> Floats:
     step, chunk = _STEPS[core.method], core.chunk
+    if core.method == "flushed":
+        total = _no_tiny(total, core.spec)
     with np.errstate(all="ignore"):
         for first in range(0, a_MK.shape[1], chunk):
             last = first + chunk
@@ -172,17 +174,19 @@ def _exact(a: Floats, b: Floats, total: Floats, core: TensorCore, scales: Scales
 
 
 def _flushed(a: Floats, b: Floats, total: Floats, core: TensorCore, scales: Scales) -> Floats:
-    least_sum = float(core.spec.smallest_normal)
+    def flush(x: Any) -> Any:
+        return np.where(np.abs(x) < core.spec.smallest_normal, np.copysign(np.float32(0), x), x)
 
-    def flush(x: Any, least: float = least_sum) -> Any:
-        return np.where(np.abs(x) < least, np.float32(0), x.astype(np.float32))
-
-    x, y = flush(a, core.a.smallest_normal), flush(b, core.b.smallest_normal)
+    x, y = _no_tiny(a, core.a).astype(np.float32), _no_tiny(b, core.b).astype(np.float32)
     terms = [flush(x[:, k, None] * y[k]) for k in range(x.shape[1])]
     while len(terms) > 1:
         terms = [flush(terms[i] + terms[i + 1]) for i in range(0, len(terms), 2)]
-    result = flush(total) + terms[0]
-    return np.asarray(np.where(np.abs(result) < least_sum, np.copysign(np.float32(0), result), result), dtype=np.float64)
+    return np.asarray(flush(total.astype(np.float32) + terms[0]), dtype=np.float64)
+
+
+def _no_tiny(x: Floats, spec: FloatSpec) -> Floats:
+    """+0 for zeros and subnormal numbers of a format."""
+    return np.asarray(np.where(np.abs(x) < spec.smallest_normal, 0.0, x))
 
 
 def _two_step(a: Floats, b: Floats, total: Floats, core: TensorCore, scales: Scales) -> Floats:
