@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import warnings
 
 import pytest
 
-from thrifty.loops import SHARE, has_numba, in_threads
+from thrifty.loops import SHARE, _pool, has_numba, in_threads
 
 pytestmark = pytest.mark.skipif(not has_numba(), reason="numba is not installed")
 
@@ -52,3 +54,24 @@ def test_formula_a_failure_in_any_piece_is_raised(monkeypatch: pytest.MonkeyPatc
 
     with pytest.raises(ValueError, match="piece 512"):
         in_threads(part, 2048, SHARE)
+
+
+def test_formula_loops_within_loops_and_after_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("numba.config.NUMBA_NUM_THREADS", 2)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    taken: list[int] = []
+    in_threads(lambda first, last: in_threads(lambda start, end: taken.append(end - start), last - first, SHARE, block=1), 64, SHARE, block=8)
+    assert sum(taken) == 64
+    before = _pool()
+    if hasattr(os, "fork"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # a fork of several threads: what is tested
+            child = os.fork()
+        if child == 0:
+            done: list[int] = []
+            try:
+                in_threads(lambda first, last: done.append(last - first), 1024, SHARE)
+            finally:
+                os._exit(0 if sum(done) == 1024 and _pool() is not before else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert _pool() is before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Lock
 from typing import Any, Final, TypeVar
 
@@ -58,8 +58,22 @@ def in_threads(part: Callable[[int, int], object], count: int, work: int, *, blo
                 return
             part(first, min(first + share, count))
 
-    with ThreadPoolExecutor(threads - 1) as pool:
-        others = [pool.submit(work_off) for _ in range(threads - 1)]
-        work_off()  # the caller takes pieces, too, and does not wait for threads that start late
-        for each in others:
-            each.result()
+    pool = _pool()
+    others = [pool.submit(work_off) for _ in range(threads - 1)]
+    try:
+        work_off()  # the caller takes pieces, too, and does not wait for threads that have not come to it by the end
+    finally:
+        late = [each for each in others if not each.cancel()]
+        wait(late)
+    for each in late:
+        each.result()
+
+
+@functools.cache
+def _pool() -> ThreadPoolExecutor:
+    """Threads that stay, since starting one takes longer than small loops do; a fork's child starts its own."""
+    return ThreadPoolExecutor(max(os.cpu_count() or 1, 2) - 1, thread_name_prefix="thrifty")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)
