@@ -17,7 +17,10 @@ from thrifty.cli import app
 from thrifty.errors import BadValue
 from thrifty.lenses.numerics.pages.training import training_page
 from thrifty.lenses.numerics.training import SCOPE, Study, train_study
+from thrifty.lenses.numerics.training.finding import Course
 from thrifty.lenses.numerics.training.running import runs
+from thrifty.lenses.numerics.training.running.variants import Asked
+from thrifty.lenses.numerics.training.study import refused
 from thrifty.report import to_html
 
 ASKED: dict[str, Any] = {"steps": 6, "every": 2, "seeds": 2, "low": ("pure:bf16", "pure:fp16"), "workers": 1}
@@ -122,3 +125,25 @@ def test_formula_the_command_prints_json_and_writes_a_page(tmp_path: Path) -> No
     assert (said["model"], said["steps"], said["verdict"]) == ("text", 4, "inconclusive")
     page = (tmp_path / "page.html").read_text()
     assert "thrifty numerics train-study --model text --steps 4 --every 2 --seeds 2 --low pure:bf16" in page
+
+
+@pytest.mark.parametrize(("wrong", "said"), [
+    ({"policy": "fa3_fp8"}, "policy 'fa3_fp8' has option quantise=block"), ({"baseline": "baseline_fp8"}, "policy 'baseline_fp8' has option"),
+    ({"format": "e8m0"}, "no negative numbers"),
+])  # fmt: skip
+def test_formula_what_cannot_be_trained_is_refused_before_any_run(wrong: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "train", lambda *_: pytest.fail("a run was begun"))
+    with pytest.raises(BadValue, match=said):
+        study(**wrong)
+
+
+@pytest.mark.parametrize(("steps", "last", "why"), [
+    (999, 0.1, "999 steps are fewer than 1,000"), (1000, 0.6, "validation loss did not fall below half its start in 1 runs, baseline 0 among them"),
+    (1000, 0.4, ""),
+])  # fmt: skip
+def test_formula_a_model_that_has_not_learned_gives_no_verdict(steps: int, last: float, why: str) -> None:
+    courses = {
+        (name, 0): Course(steps=(0, steps), training=(1.0, 1.0), validation=(1.0, end), digests=("", ""))
+        for name, end in (("fp32", 0.1), ("baseline", last), ("optimised", 0.9), ("pure bf16", 0.9))
+    }  # fmt: skip
+    assert refused(Asked.of(steps=steps, every=steps // 2 if steps == 1000 else 111), courses, True) == why

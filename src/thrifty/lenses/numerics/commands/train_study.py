@@ -17,7 +17,7 @@ def train_study(
     model: Annotated[
         str, typer.Option("--model", metavar="NAME", help="digits: class-to-image diffusion transformer; text: byte-level language model.")
     ] = "digits",
-    steps: Annotated[int, typer.Option("--steps", help="Training steps of every run.")] = STEPS,
+    steps: Annotated[int, typer.Option("--steps", help="Training steps of every run; fewer than 1,000 give no verdict.")] = STEPS,
     every: Annotated[int, typer.Option("--every", help="Steps between snapshots of the weights; 0: a tenth of all.")] = 0,
     seeds: Annotated[int, typer.Option("--seeds", help="Initialisations; fewer than five give no verdict.")] = 5,
     order: Annotated[int, typer.Option("--order", help="Seed of the order of data and of noise, the same for all runs.")] = 0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MAIN_METRIC, MAIN_FILTER = "w1", "filtered"
 """The study's verdict is of W1 without gauge directions; the others stand beside it."""
+LEARNING: Final = ("fp32", "baseline", "optimised")
+"""Runs whose validation loss must halve, for a study of a model that learns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,7 @@ class Study:
 
     def conditions(self) -> dict[str, bool]:
         """What a study needs, and whether this one has it."""
-        learned = [course.learned for (name, _), course in self.courses.items() if name in ("fp32", "baseline", "optimised")]
+        learned = [course.learned for (name, _), course in self.courses.items() if name in LEARNING]
         return {
             f"{LEAST_SEEDS} seeds or more": self.asked.seeds >= LEAST_SEEDS,
             f"{LEAST_STEPS:,} steps or more": self.asked.steps >= LEAST_STEPS,

@@ -14,9 +14,9 @@ import numpy as np
 
 from thrifty.errors import BadValue
 from thrifty.lenses.numerics.policy import Policy
-from thrifty.lenses.numerics.training.finding import Course, Study
+from thrifty.lenses.numerics.training.finding import LEARNING, Course, Study
 from thrifty.lenses.numerics.training.judging.bands import bands_of
-from thrifty.lenses.numerics.training.judging.verdict import LEAST_SEEDS, judge_all
+from thrifty.lenses.numerics.training.judging.verdict import LEAST_SEEDS, LEAST_STEPS, judge_all
 from thrifty.lenses.numerics.training.models.shapes import parameters_of
 from thrifty.lenses.numerics.training.running.variants import Asked, Run, runs_of
 from thrifty.progress import Progress
@@ -97,18 +97,24 @@ def judged(asked: Asked, ground: Mapping[str, str], runs: Sequence[Run], rows: M
     same = courses["repeat", 0].digests == courses["baseline", 0].digests and courses["repeat", 0].validation == courses["baseline", 0].validation
     return Study(
         asked=asked, ground=dict(ground), courses=courses, gauge=gauge, bands=bands, repeat_identical=same,
-        verdicts=judge_all(bands, _refused(asked, courses, same)),
+        verdicts=judge_all(bands, refused(asked, courses, same)),
     )  # fmt: skip
 
 
-def _refused(asked: Asked, courses: Mapping[tuple[str, int], Course], same: bool) -> str:
+def refused(asked: Asked, courses: Mapping[tuple[str, int], Course], same: bool) -> str:
     """Why this study may give no verdict."""
     ended = [course.diverged for (name, _), course in courses.items() if name == "baseline" and course.diverged is not None]
     if not same:
         return "the same run done twice differs on this machine, so distances hold noise"
     if ended:
         return f"a baseline run diverged to no number at step {min(ended)}"
-    return f"{asked.seeds} seeds are fewer than {LEAST_SEEDS}" if asked.seeds < LEAST_SEEDS else ""
+    if asked.seeds < LEAST_SEEDS:
+        return f"{asked.seeds} seeds are fewer than {LEAST_SEEDS}"
+    if asked.steps < LEAST_STEPS:
+        return f"{asked.steps:,} steps are fewer than {LEAST_STEPS:,}"
+    # An optimised run that does not learn where the baseline does is what the study is after.
+    unlearned = [f"{name} {init}" for (name, init), course in courses.items() if name in LEARNING[:2] and not (course.learned is None or course.learned < 0.5)]
+    return f"validation loss did not fall below half its start in {len(unlearned)} runs, {unlearned[0]} among them" if unlearned else ""
 
 
 def places_of(tensors: Mapping[str, tuple[int, ...]]) -> dict[str, slice]:

@@ -69,6 +69,8 @@ class Asked:
         low: tuple[str, ...] = ("autocast:bf16", "pure:bf16", "autocast:fp16"), text: str = "",
     ) -> Asked:  # fmt: skip
         """Checked at the door. every=0: ten snapshots; block_k=0: the model's. Raises BadValue, UnknownName, BadFile."""
+        from thrifty.lenses.numerics.laboratory.backward.calls import refuse
+
         if model not in MODELS:
             raise BadValue(f"model='{model}' is unknown. Choose: {', '.join(MODELS)}.")
         shape = MODELS[model]
@@ -83,9 +85,14 @@ class Asked:
         found = tuple(dict.fromkeys(Low.read(each) for each in low))
         if not found:
             raise BadValue("low is empty, and the low-precision runs are what deviation is held against. Give autocast:bf16, say.")
+        working, compared, tested = float_spec(format), as_policy(baseline), as_policy(policy)
+        if not working.signed:
+            raise BadValue(f"format='{working.name}' holds no negative numbers; it is for scales. Name the format that attention works in.")
+        for each in (compared, tested):
+            refuse(each)
         return cls(
-            shape=shape, steps=steps // every * every, every=every, seeds=seeds, order=order, format=float_spec(format).name, baseline=as_policy(baseline),
-            optimised=as_policy(policy), block_k=block_k or shape.block_k, low=found, text=text,
+            shape=shape, steps=steps // every * every, every=every, seeds=seeds, order=order, format=working.name, baseline=compared,
+            optimised=tested, block_k=block_k or shape.block_k, low=found, text=text,
         )  # fmt: skip
 
     @property
