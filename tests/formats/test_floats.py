@@ -69,6 +69,7 @@ def test_formula_names_and_custom_formats() -> None:
     [
         ("bf17", UnknownName, "bf17"), ("int8", BadValue, "no floating-point format"), ("e12m3", BadValue, "can be held exactly"),
         ("e1m3", BadValue, "can be held exactly"), ("e5m0fn", BadValue, "can be held exactly"), ("mxfp4", BadValue, "no floating-point format"),
+        ("e11m3fn", BadValue, "beyond 2\\^1024"),
     ],
 )  # fmt: skip
 def test_formula_what_is_no_format_is_refused(name: str, error: type[Exception], text: str) -> None:

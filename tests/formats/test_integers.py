@@ -166,6 +166,8 @@ def test_peer_torch_per_channel() -> None:
         ({"bits": 1}, "bits=1 must be a whole number from 2 to 16."),
         ({"scheme": "log"}, "scheme='log' is unknown. Choose: symmetric, affine."),
         ({"rounding": "up"}, "rounding='up' is no rounding mode. Choose: rne, rz, ru, rd, odd, stochastic, random."),
+        ({"rounding": "random", "seed": -1}, "seed=-1 must be a whole number from 0 to 2^64 - 1."),
+        ({"rounding": "stochastic", "seed": 1 << 64}, "seed=18446744073709551616 must be a whole number from 0 to 2^64 - 1."),
         ({"group": 0}, "group=0 must be a whole number of neighbours, 1 or more."),
         ({"axis": 2}, "axis=2 names no axis of x, which has 2. Give -2 to 1, or None."),
         ({"axis": (0, 1), "group": 2}, "group=2 lies along one axis, and axis=(0, 1) names 2. Name one."),
@@ -187,3 +189,9 @@ def test_bad_input_is_one_line(options: dict[str, Any], text: str) -> None:
     with pytest.raises(BadValue) as caught:
         quantize_int(options.pop("x", [[1.0, 2.0], [3.0, 4.0]]), options.pop("bits", 4), **options)
     assert str(caught.value) == text
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_formula_widths_may_be_numpys_own(bits: int) -> None:
+    x = [[1.0, -2.0, 0.3]]
+    np.testing.assert_array_equal(quantize_int(x, np.uint8(bits), group=np.uint8(2)).codes, quantize_int(x, bits, group=2).codes)  # type: ignore[arg-type]

@@ -60,9 +60,15 @@ def test_formula_tensors_and_strides() -> None:
     np.testing.assert_array_equal(pack(np.arange(24).reshape(4, 6)[:, ::2], 5), pack(np.ascontiguousarray(np.arange(24).reshape(4, 6)[:, ::2]), 5))
 
 
+@pytest.mark.parametrize("bits", [np.uint8(8), np.int8(8), np.uint8(16)])
+def test_formula_widths_may_be_numpys_own(bits: Any) -> None:
+    assert unpack(pack([0, 1, 200], bits), bits, 3).tolist() == [0, 1, 200]
+
+
 @pytest.mark.parametrize(
     ("call", "text"),
     [
+        (lambda: pack([[1], [1, 2]], 4), "codes are no array of numbers: their rows differ in length. Give rows of one length."),
         (lambda: pack([1], 0), "bits=0 must be a whole number from 1 to 16."),
         (lambda: pack([1], 17), "bits=17 must be a whole number from 1 to 16."),
         (lambda: pack([1.0], 4), "codes have dtype float64; whole numbers are needed. Encode or quantise first."),

@@ -133,17 +133,23 @@ _SPECS: Final[dict[str, FloatSpec]] = {
 _CUSTOM: Final = re.compile(r"e(\d{1,2})m(\d{1,2})(fn)?")
 
 
-@functools.cache
 def float_spec(name: str | FloatSpec) -> FloatSpec:
     """The format called `name`: one of the catalogue, or ``e5m7`` for 5 bits of exponent and 7 of mantissa with infinities and NaN as in IEEE 754.
 
     ``e5m7fn`` has no infinities and one NaN of either sign, as E4M3 has. Short names that a catalogue's format bears (``e4m3``, ``e2m1``) mean that one.
     Raises UnknownName; BadValue where a custom format holds numbers that FP64 does not.
     """
-    from thrifty.formats.registry import find_format
-
     if isinstance(name, FloatSpec):
         return name
+    if not isinstance(name, str):
+        raise BadValue(f"format has type {type(name).__name__}; name it by text, such as 'bf16'.")
+    return _found(name)
+
+
+@functools.cache
+def _found(name: str) -> FloatSpec:
+    from thrifty.formats.registry import find_format
+
     known = find_format(name)
     if known is not None and known.name in _SPECS:
         return _SPECS[known.name]
@@ -159,7 +165,10 @@ def float_spec(name: str | FloatSpec) -> FloatSpec:
             "Give e5m7, say."
         )
     if custom[3]:
-        return _finite(name.lower(), exponent, mantissa, (1 << (exponent - 1)) - 1, "last")
+        made = _finite(name.lower(), exponent, mantissa, (1 << (exponent - 1)) - 1, "last")
+        if made.largest == float("inf"):
+            raise BadValue(f"format='{name}' reaches beyond 2^1024, which FP64 does not hold. Give e10m{mantissa}fn or e11m{mantissa}.")
+        return made
     spec = _ieee(name.lower(), exponent, mantissa)
     # Without a fraction the highest exponent has one code, the infinite one, and none that is no number.
     return spec if mantissa else replace(spec, no_number="none")

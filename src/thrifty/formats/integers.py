@@ -26,6 +26,7 @@ from thrifty.formats.floats import float_spec
 from thrifty.formats.packing import pack
 from thrifty.formats.rounding import ROUNDINGS, round_to
 from thrifty.formats.rounding.arrays import take
+from thrifty.formats.rounding.modes import checked_seed
 from thrifty.formats.rounding.plain import random_words
 
 WIDTHS: Final = (2, 16)
@@ -112,6 +113,7 @@ def quantize_int(
     Raises BadValue for NaN, for infinite numbers where the scale is to be found, for a scale that its format cannot hold, and for options out of range.
     """
     _check(bits, scheme, rounding, group)
+    bits, seed, group = int(bits), checked_seed(seed), None if group is None else int(group)
     narrow = (scheme == "symmetric" and signed) if narrow is None else narrow
     if narrow and not signed:
         raise BadValue("narrow=True leaves out the lowest of signed codes, and signed=False has none below 0. Leave one of them out.")

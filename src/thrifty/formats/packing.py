@@ -29,7 +29,7 @@ def pack(codes: Any, bits: int) -> Any:
     codes : whole numbers of any shape, from 0 to 2^bits - 1; or signed ones from -2^(bits - 1) to 2^(bits - 1) - 1, kept as two's complement
     Raises BadValue for codes that need more bits, and for bits outside 1 to 16.
     """
-    _check_bits(bits)
+    bits = _checked_bits(bits)
     values, back = _taken(codes)
     if values.size:
         low, high = int(values.min()), int(values.max())
@@ -47,7 +47,7 @@ def unpack(packed: Any, bits: int, count: int, *, signed: bool = False) -> Any:
 
     Raises BadValue where the bytes are too few or no bytes.
     """
-    _check_bits(bits)
+    bits = _checked_bits(bits)
     values, back = _taken(packed)
     if values.dtype != np.uint8:
         raise BadValue(f"packed has dtype {values.dtype}; bytes (uint8) are needed.")
@@ -63,9 +63,10 @@ def unpack(packed: Any, bits: int, count: int, *, signed: bool = False) -> Any:
     return back(codes.astype(np.uint8) if bits <= 8 else codes)
 
 
-def _check_bits(bits: int) -> None:
+def _checked_bits(bits: int) -> int:
     if isinstance(bits, bool) or not isinstance(bits, int | np.integer) or not 1 <= bits <= WIDEST:
         raise BadValue(f"bits={bits!r} must be a whole number from 1 to {WIDEST}.")
+    return int(bits)  # NumPy's own are too narrow to shift
 
 
 def _taken(codes: Any) -> tuple[npt.NDArray[Any], Any]:
@@ -74,9 +75,14 @@ def _taken(codes: Any) -> tuple[npt.NDArray[Any], Any]:
     if type(codes).__module__.split(".")[0] == "torch":
         import torch
 
-        device, codes = codes.device, codes.detach().cpu().numpy()
+        if (codes.is_floating_point() and codes.numel()) or codes.is_complex():
+            raise BadValue(f"codes have dtype {codes.dtype}; whole numbers are needed. Encode or quantise first.")
+        device, codes = codes.device, (codes.to(torch.uint8) if codes.is_floating_point() else codes).detach().cpu().numpy()
         back = lambda result: torch.from_numpy(result).to(device)  # noqa: E731
-    values = np.asarray(codes)
+    try:
+        values = np.asarray(codes)
+    except ValueError:
+        raise BadValue("codes are no array of numbers: their rows differ in length. Give rows of one length.") from None
     if values.size == 0 and values.dtype == np.float64:  # what an empty list becomes
         values = values.astype(np.uint8)
     if values.dtype.kind not in "iub":

@@ -243,6 +243,9 @@ def test_formula_tensors_come_back_as_tensors() -> None:
         (lambda: mx([1.0], axis=1), "axis=1 names no axis of x, which has 1. Give one of them."),
         (lambda: mx(3.0), "axis=-1 names no axis of x, which has 0. Give a row of numbers."),
         (lambda: mx([1j]), "x has dtype complex128, which is no real number of at most 64 bits. Give floats or whole numbers."),
+        (lambda: mx([1.0], "int8", rounding="stochastic", seed=-1), "seed=-1 must be a whole number from 0 to 2^64 - 1."),
+        (lambda: bfp([1.0], seed=1 << 64), "seed=18446744073709551616 must be a whole number from 0 to 2^64 - 1."),
+        (lambda: mx([1.0], None), "element has type NoneType; name it by text, such as 'e2m1'."),  # type: ignore[arg-type]
         (lambda: mx([1.0], rounding="up"), "rounding='up' is no rounding mode. Choose: rne, rz, ru, rd, odd, stochastic, random."),
         (lambda: bfp([1.0], 17), "bits=17 must be a whole number from 2 to 16: a sign, and one or more bits of fraction."),
         (lambda: mx([1.0]).with_bytes(np.zeros(3, dtype=np.uint8)), "packed is 3 of uint8; 1 blocks of mxfp4 take 17 bytes (uint8)."),
@@ -252,6 +255,11 @@ def test_bad_input_is_one_line(call: Any, text: str) -> None:
     with pytest.raises(BadValue) as caught:
         call()
     assert str(caught.value) == text
+
+
+def test_formula_lengths_of_blocks_may_be_numpys_own() -> None:
+    x = np.linspace(-3, 3, 600)
+    np.testing.assert_array_equal(mx(x, block=np.uint8(32)).values(), mx(x).values())  # type: ignore[arg-type]
 
 
 def test_an_unknown_element_names_the_nearest() -> None:

@@ -109,3 +109,7 @@ def test_property_bytes_and_axes() -> None:
 def test_bad_tensor_scales_are_one_line(tensor_scale: Any) -> None:
     with pytest.raises(BadValue, match=r"^tensor_scale=.* must be a finite number above 0\.$"):
         nvfp4([1.0], tensor_scale=tensor_scale)
+
+
+def test_formula_a_tensor_scale_beyond_floats_is_the_largest() -> None:
+    assert nvfp4([1.0], tensor_scale=10**400).tensor_scale == np.finfo(np.float32).max

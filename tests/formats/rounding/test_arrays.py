@@ -11,7 +11,7 @@ import pytest
 
 from thrifty import loops
 from thrifty.errors import BadValue
-from thrifty.formats import bits, decode, encode, flip, float_spec, from_bits
+from thrifty.formats import bits, decode, encode, flip, float_spec, from_bits, pack
 from thrifty.formats import round as round_to
 from thrifty.formats.rounding import calls
 
@@ -45,8 +45,9 @@ def test_formula_any_strides_any_kind() -> None:
 
 def test_peer_ml_dtypes_arrays_come_in() -> None:
     ml_dtypes = pytest.importorskip("ml_dtypes")
-    for name in ("bfloat16", "float8_e4m3fn", "float8_e5m2fnuz", "float4_e2m1fn", "float6_e2m3fn", "float8_e8m0fnu"):
+    for name in ("bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e5m2fnuz", "float4_e2m1fn", "float6_e2m3fn", "float8_e8m0fnu"):
         x = np.abs(X).astype(getattr(ml_dtypes, name))
+        assert round_to(x, "fp32").dtype == np.float32
         np.testing.assert_array_equal(round_to(x, "fp32"), x.astype(np.float32))
         assert (bits(x) == x.view(np.uint8 if x.itemsize == 1 else np.uint16)).all()
 
@@ -176,16 +177,38 @@ def test_property_stochastic_rounding_has_no_bias(share: float) -> None:
         (lambda: round_to(np.zeros(2, np.longdouble), "bf16"), "at most 64 bits"),
         (lambda: round_to([[1.0], [1.0, 2.0]], "bf16"), "rows differ in length"),
         (lambda: round_to(np.array([2**53 + 2]), "bf16"), "whole numbers above 2^53"),
+        (lambda: round_to(np.array([-(2**53) - 1]), "bf16", rounding="rd"), "whole numbers above 2^53"),  # FP64 would take it for -2^53
+        (lambda: round_to([1.0], None), "format has type NoneType"),  # type: ignore[arg-type]
+        (lambda: round_to([1.0], ["bf16"]), "format has type list"),  # type: ignore[arg-type]
         (lambda: decode([16], "e2m1"), "codes go up to 16; fp4_e2m1 has 4 bits, so up to 15"),
         (lambda: decode([-1], "e4m3"), "codes go down to -1"),
         (lambda: decode([1.5], "e4m3"), "whole numbers are needed"),
+        (lambda: decode([[1], [1, 2]], "e4m3"), "rows differ in length"),
         (lambda: flip([1.5], 0), "whole numbers are needed"),
+        (lambda: flip(np.zeros(1, np.uint8), 12, "fp16"), "codes have dtype uint8; fp16 has 16 bits"),
+        (lambda: flip(np.array([300]), 1, "e4m3"), "codes go up to 300"),
+        (lambda: flip(np.zeros(3, np.uint8), [1, 2]), "bit has shape (2,) and codes have (3,)"),
+        (lambda: flip(np.uint8(0), [1, 2]), "bit has shape (2,) and codes have ()"),
     ],
 )  # fmt: skip
 def test_formula_bad_input_is_refused_in_one_line(call: Any, text: str) -> None:
     with pytest.raises(BadValue) as error:
         call()
     assert text in str(error.value) and "\n" not in str(error.value)
+
+
+def test_formula_tensors_that_cannot_be_taken_are_refused_in_one_line() -> None:
+    torch = pytest.importorskip("torch")
+    for call, text in (
+        (lambda: round_to(torch.ones(3), "bf16", out=torch.zeros(1).expand(3)), "some of its elements are one in memory"),
+        (lambda: round_to(torch.tensor([2**53 + 1]), "fp64", rounding="ru"), "whole numbers above 2^53"),
+        (lambda: round_to(torch.ones(1), torch.bfloat16), "format has type dtype"),
+        (lambda: decode(torch.ones(1, dtype=torch.bfloat16), "bf16"), "codes have dtype torch.bfloat16"),
+        (lambda: flip(torch.ones(1, dtype=torch.float8_e5m2), 0), "codes have dtype torch.float8_e5m2"),
+        (lambda: pack(torch.ones(1, dtype=torch.bfloat16), 4), "codes have dtype torch.bfloat16"),
+    ):
+        test_formula_bad_input_is_refused_in_one_line(call, text)
+    np.testing.assert_array_equal(round_to(X, "bf16", rounding="stochastic", seed=np.int64(7)), round_to(X, "bf16", rounding="stochastic", seed=7))
 
 
 def test_formula_torch_is_not_loaded_for_arrays() -> None:

@@ -14,6 +14,7 @@ from thrifty.formats.blocks.plain import TIES, UE4M3, power_blocks, scaled_block
 from thrifty.formats.blocks.value import Blocks
 from thrifty.formats.floats import float_spec
 from thrifty.formats.rounding import ROUNDINGS, round_to
+from thrifty.formats.rounding.modes import checked_seed
 from thrifty.loops import has_numba
 
 WIDTHS: Final = (2, 16)
@@ -54,11 +55,12 @@ def nvfp4(x: Any, *, tensor_scale: float | None = None, axis: int = -1, block: i
     the nearest E2M1 to its exact quotient by both scales, ties to even, at most 6. Blocks with NaN or an infinite number are NaN. Raises BadValue.
     """
     rows = to_rows(x, axis, block)
+    block = int(block)
     if tensor_scale is None:
         tensor_scale = _largest_finite(rows.values_RN) / (float_spec("ue4m3").largest * float_spec("e2m1").largest) or 1.0
-    elif isinstance(tensor_scale, bool) or not isinstance(tensor_scale, int | float | np.floating) or not (tensor_scale > 0 and math.isfinite(tensor_scale)):
+    elif isinstance(tensor_scale, bool) or not isinstance(tensor_scale, int | float | np.floating) or not 0 < tensor_scale < math.inf:
         raise BadValue(f"tensor_scale={tensor_scale!r} must be a finite number above 0.")
-    single = max(float(round_to(float(tensor_scale), "fp32", overflow="saturate")), float_spec("fp32").smallest)
+    single = max(float(round_to(float(min(tensor_scale, float_spec("fp32").largest)), "fp32")), float_spec("fp32").smallest)
     size = rows.values_RN.shape[1]
     if rows.values_RN.dtype == np.float32 and has_numba():
         from thrifty.formats.blocks.kernels import nvidia_blocks
@@ -95,8 +97,9 @@ def _powers(x: Any, element: Element, rule: str, axis: int, block: int, rounding
     """Blocks whose scales are powers of two."""
     if rounding not in ROUNDINGS:
         raise BadValue(f"rounding='{rounding}' is no rounding mode. Choose: {', '.join(ROUNDINGS)}.")
-    threshold = element.threshold(rule, 23)
+    threshold, seed = element.threshold(rule, 23), checked_seed(seed)
     rows = to_rows(x, axis, block)
+    block = int(block)
     if rows.values_RN.dtype == np.float32 and rounding == "rne" and has_numba():
         codes, scales = _compiled(rows, element, threshold, block)
     else:

@@ -47,9 +47,15 @@ class Element:
         return {"floor": 1 << width, "ceil": 1, "even": (1 << width) - (1 << (width - self.mantissa_bits - 1))}[rule]
 
 
-@functools.cache
 def find_element(name: str) -> Element:
-    """An element of MX blocks: e4m3, e5m2, e3m2, e2m3, e2m1 or int8 (their longer names, too). Raises UnknownName."""
+    """An element of MX blocks: e4m3, e5m2, e3m2, e2m3, e2m1 or int8 (their longer names, too). Raises UnknownName, BadValue."""
+    if not isinstance(name, str):
+        raise BadValue(f"element has type {type(name).__name__}; name it by text, such as 'e2m1'.")
+    return _found(name)
+
+
+@functools.cache
+def _found(name: str) -> Element:
     from thrifty.formats.registry import find_format
 
     if name.lower() in ("int8", "mxint8"):

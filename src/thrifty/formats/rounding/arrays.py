@@ -55,7 +55,7 @@ def _take_numpy(x: Any, name: str) -> Given:
     if values.dtype == np.float16:
         kept, values = float_spec("fp16"), values.astype(np.float32)
     elif values.dtype.kind in "iub":
-        if values.dtype.itemsize == 8 and values.size and np.abs(values.astype(np.float64)).max() > 2.0**53:
+        if values.dtype.itemsize == 8 and values.size and (int(values.max()) > 1 << 53 or int(values.min()) < -(1 << 53)):
             raise BadValue(f"{name} holds whole numbers above 2^53, which FP64 does not hold exactly. Give floats.")
         values = values.astype(np.float64)
     elif values.dtype not in (np.float32, np.float64):
@@ -65,10 +65,10 @@ def _take_numpy(x: Any, name: str) -> Given:
 
 def _other(values: npt.NDArray[Any], name: str) -> tuple[FloatSpec | None, npt.NDArray[Any]]:
     """Small floats of ml_dtypes and swapped byte orders; all else is refused."""
-    if values.dtype.kind == "f" and values.dtype.itemsize <= 8:
+    if values.dtype.type in (np.float16, np.float32, np.float64):
         values = values.astype(values.dtype.newbyteorder("="))
         return (float_spec("fp16"), values.astype(np.float32)) if values.dtype == np.float16 else (None, values)
-    if values.dtype.kind == "V" and values.dtype.names is None and values.dtype.type is not np.void and values.dtype.itemsize <= 2:
+    if values.dtype.kind in "Vf" and values.dtype.names is None and values.dtype.type is not np.void and values.dtype.itemsize <= 2:
         from thrifty.formats.registry import find_format
 
         name_there = values.dtype.name
@@ -98,7 +98,7 @@ def take_tensor(x: Any, name: str = "x") -> tuple[FloatSpec | None, Any]:
             kept, held = float_spec(format_of_torch(held.dtype).name), held.to(torch.float32)
         else:
             held = held.to(torch.float64)
-            if x.element_size() == 8 and held.numel() and held.abs().max() > 2.0**53:
+            if x.element_size() == 8 and held.numel() and (held.abs().max() > 2.0**53 or (held.to(torch.int64) != x.to(torch.int64)).any()):
                 raise BadValue(f"{name} holds whole numbers above 2^53, which FP64 does not hold exactly. Give floats.")
     return kept, held.resolve_neg().contiguous()
 
@@ -129,8 +129,8 @@ def place(out: Any, x: Any, given: Given, dtype: npt.DTypeLike) -> tuple[npt.NDA
         fresh = np.empty(shape, dtype)
         return fresh, lambda: _copied(out, held, given.back(fresh))
     view = held.numpy() if is_tensor(out) else out
-    if not view.flags.writeable:
-        raise BadValue("out cannot be written to. Give an array of your own.")
+    if not view.flags.writeable or (view.size and any(stride == 0 and size > 1 for stride, size in zip(view.strides, view.shape, strict=True))):
+        raise BadValue("out cannot be written to: it is read-only, or some of its elements are one in memory. Give an array of your own.")
     same = view.ctypes.data == given.values.ctypes.data and dtype == given.values.dtype
     if view.flags.c_contiguous and (same or not np.may_share_memory(view, given.values)):
         return view, lambda: out

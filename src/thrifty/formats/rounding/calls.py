@@ -94,12 +94,25 @@ def decode(codes: Any, format: str | FloatSpec) -> Any:
 
 
 def flip(codes: Any, bit: Any, format: str | FloatSpec | None = None) -> Any:
-    """Codes with one bit turned over, 0 the lowest; `bit` a number or an array of codes' shape. With `format`, bits beyond its code are refused."""
+    """Codes with one bit turned over, 0 the lowest; `bit` a number or an array that broadcasts to codes' shape. With `format`, bits beyond its code are
+    refused, and so are codes that it does not have."""
     words, back = _words(codes)
-    width = words.dtype.itemsize * 8 if format is None else float_spec(format).code_bits
+    width = words.dtype.itemsize * 8
+    if format is not None:
+        spec = float_spec(format)
+        if spec.code_bits > width:
+            raise BadValue(f"codes have dtype {words.dtype}; {spec.name} has {spec.code_bits} bits. Give codes as encode makes them.")
+        take_codes(words, spec)
+        width = spec.code_bits
     places = np.asarray(bit.detach().cpu().numpy() if is_tensor(bit) else bit)
     if places.dtype.kind not in "iu" or (places.size and (places.min() < 0 or places.max() >= width)):
-        raise BadValue(f"bit must be whole numbers from 0 to {width - 1}; {bit!r} is not.")
+        raise BadValue(f"bit must be whole numbers from 0 to {width - 1}; {np.array2string(places, threshold=4).replace(chr(10), '')} is not.")
+    try:
+        fits = np.broadcast_shapes(places.shape, words.shape) == words.shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise BadValue(f"bit has shape {places.shape} and codes have {words.shape}. Give one bit, or one for each code.")
     unsigned = words.view(np.dtype(f"u{words.dtype.itemsize}"))
     return back((unsigned ^ (np.uint64(1) << places.astype(np.uint64)).astype(unsigned.dtype)).view(words.dtype))
 
@@ -176,9 +189,14 @@ def _words(codes: Any) -> tuple[npt.NDArray[Any], Any]:
     if is_tensor(codes):
         import torch
 
+        if codes.is_floating_point() or codes.is_complex():
+            raise BadValue(f"codes have dtype {codes.dtype}; whole numbers are needed. Encode first.")
         device, codes = codes.device, codes.detach().cpu().numpy()
         back = lambda result: torch.from_numpy(np.ascontiguousarray(result).reshape(result.shape)).to(device)  # noqa: E731
-    words = np.asarray(codes)
+    try:
+        words = np.asarray(codes)
+    except ValueError:
+        raise BadValue("codes are no array of numbers: their rows differ in length. Give rows of one length.") from None
     if words.dtype.kind not in "iu":
         raise BadValue(f"codes have dtype {words.dtype}; whole numbers are needed. Encode first.")
     return words.astype(words.dtype.newbyteorder("="), copy=False), back

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from thrifty.errors import BadValue
 from thrifty.formats.floats import FloatSpec, float_spec
 
@@ -47,9 +49,14 @@ class Rounding:
             raise BadValue(f"overflow='inf' needs infinities, and {spec.name} has none. Say 'saturate' or 'nan'.")
         if overflow == "nan" and spec.no_number == "none":
             raise BadValue(f"overflow='nan' needs a code that is no number, and {spec.name} has none. Say 'saturate'.")
-        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 1 << 64:
-            raise BadValue(f"seed={seed!r} must be a whole number from 0 to 2^64 - 1.")
-        return cls(spec=spec, mode=rounding, overflow=overflow, flush=flush, seed=seed)
+        return cls(spec=spec, mode=rounding, overflow=overflow, flush=flush, seed=checked_seed(seed))
+
+
+def checked_seed(seed: int) -> int:
+    """A seed of random modes. Raises BadValue."""
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 1 << 64:
+        raise BadValue(f"seed={seed!r} must be a whole number from 0 to 2^64 - 1.")
+    return int(seed)
 
 
 def overflows(to: Rounding) -> tuple[float, float, float, float]:
