@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import zlib
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -31,16 +34,34 @@ def site_seed(seed: int, site: str, turn: int = 0) -> int:
     return z ^ (z >> 32)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _This:
+    """A policy as a key: this very object, since equal ones are found out to be so only rule by rule."""
+
+    policy: Policy
+
+    def __hash__(self) -> int:
+        return id(self.policy)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _This) and other.policy is self.policy
+
+
+@functools.lru_cache(maxsize=64)
+def _looked_up(this: _This, working: str) -> tuple[Mapping[str, Rounding], dict[Any, Any]]:
+    """A policy's roundings by site, and room for what is made of them: a sweep's and a training's calls look them up once."""
+    return MappingProxyType({site: this.policy.rounding(site, working) for site in SITES}), {}
+
+
 class Steps:
     """Rounding at the sites of one policy in one working format. compiled: by compiled loops where Numba is; the bits are the same.
 
-    worked_out: what compiled loops made of the roundings, by a key of theirs, so that a step of training makes it once
+    worked_out: what compiled loops made of the roundings, by a key of theirs, for all calls under one policy
     """
 
     def __init__(self, policy: Policy, working: str, seed: int = 0, compiled: bool = True) -> None:
         self.policy, self.working, self.seed, self.compiled = policy, working, seed, compiled
-        self.roundings: dict[str, Rounding] = {site: policy.rounding(site, working) for site in SITES}
-        self.worked_out: dict[Any, Any] = {}
+        self.roundings, self.worked_out = _looked_up(_This(policy), working)
 
     def at(self, site: str, x: Any, turn: int = 0) -> Floats:
         """x rounded as `site` says; see `site_seed` for turn."""

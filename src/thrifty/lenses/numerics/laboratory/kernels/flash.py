@@ -8,6 +8,7 @@ import numpy as np
 
 from thrifty.formats.elementary import LOG2E
 from thrifty.lenses.numerics.laboratory.kernels.lanes import STAYS, round_chunk, settle
+from thrifty.lenses.numerics.laboratory.kernels.lean import lean_scores, lean_weights
 from thrifty.lenses.numerics.laboratory.kernels.micro import LANES
 from thrifty.lenses.numerics.laboratory.kernels.outputs import added, added_once, keep_rows, mixed, mixed_once, over_rows, values
 from thrifty.lenses.numerics.laboratory.kernels.tiles import (
@@ -32,15 +33,15 @@ from thrifty.lenses.numerics.laboratory.kernels.tiles import (
 from thrifty.loops import jit
 
 BASELINE, FLASH1, FLASH2 = range(3)
-NUMBERS: Final = ("factor", "p_scale", "rescale_log2", "repeated_max", "degree", "divide_after", "narrow_store", "again", "alike")
+NUMBERS: Final = ("factor", "p_scale", "rescale_log2", "repeated_max", "degree", "divide_after", "narrow_store", "again", "alike", "lean", "way")
 """Places of `numbers`. factor: 0 where scores are not scaled; narrow_store: s.store rounds in q's kind; again: P is rounded once more for PV; alike: the
-kind of rounding that all sites of the output share, -1 where they share none."""
+kind of rounding that all sites of the output share, -1 where they share none; lean: tiles seen whole are served by `lean`, e^x in which way."""
 
 
 @jit
 def attend_blocks(first_block: int, last_block: int, order: Any, q: Any, k: Any, v: Any, tiles: Any, algorithm: int, numbers: Any, q_scale: Any, k_scale: Any,
-                  v_scale: Any, slopes: Any, mask: Any, sight: Any, sites: Any, kinds: Any, floats: Any, words: Any, out: Any, tops: Any, totals: Any,
-                  counts: Any) -> None:  # fmt: skip
+                  v_scale: Any, slopes: Any, mask: Any, sight: Any, sites: Any, kinds: Any, floats: Any, words: Any, table: Any, shape: Any, out: Any,
+                  tops: Any, totals: Any, counts: Any) -> None:  # fmt: skip
     """Blocks order[first_block:last_block] of LANES queries. q (G, N, d), k (G_kv, N_kv, d), v (G_kv, N_kv, d_v), of one kind; tiles (n, 2).
 
     out (G, N, d_v), tops and totals (G, N): output over its row sum, row maximum, row sum. counts: added to.
@@ -49,6 +50,7 @@ def attend_blocks(first_block: int, last_block: int, order: Any, q: Any, k: Any,
     seq_kv, groups = k.shape[1], q.shape[0] // k.shape[0]
     factor, p_scale, rescale, beta_fix = numbers[0], numbers[1], numbers[2], numbers[3]
     degree, after, narrow_store, again, alike = int(numbers[4]), numbers[5] != 0.0, numbers[6] != 0.0, numbers[7] != 0.0, int(numbers[8])
+    lean, way, own = numbers[9] != 0.0 and slopes.size == 0 and q_scale.shape[0] == 0, int(numbers[10]), q.dtype.type(numbers[0])
     blocks = -(-seq // LANES)
     widest = 1
     for t in range(tiles.shape[0]):
@@ -88,10 +90,15 @@ def attend_blocks(first_block: int, last_block: int, order: Any, q: Any, k: Any,
                 for r in range(lanes):
                     visits[r] = 1
             rows_times(k, (kv * seq_kv + first) * d, d, 1, w, d, turned, s)
-            scores(s, chunk, here, w, first, r0 + seq_kv - seq, factor, scaled, q_rows, k_scale[kv, first:last] if scaled else no_rows, slope, partial, seen,
-                   narrow_store, sites, kinds, floats, words)  # fmt: skip
-            for r in range(lanes):
-                a[r] = here[r]
+            if lean and not partial:
+                lean_scores(s, a, w, own, sites, kinds, floats, words)
+                for r in range(lanes):
+                    here[r] = a[r]
+            else:
+                scores(s, chunk, here, w, first, r0 + seq_kv - seq, factor, scaled, q_rows, k_scale[kv, first:last] if scaled else no_rows, slope, partial,
+                       seen, narrow_store, sites, kinds, floats, words)  # fmt: skip
+                for r in range(lanes):
+                    a[r] = here[r]
             count_scores(s, a, same, tally, w, partial, seen)
             for r in range(lanes):
                 tally[VISITS, r] += visits[r]
@@ -104,7 +111,13 @@ def attend_blocks(first_block: int, last_block: int, order: Any, q: Any, k: Any,
                 tally[RESCALES, r] += visits[r] and grown[r] != top[r] and top[r] != -np.inf
                 against = here[r] if algorithm == FLASH1 else grown[r]
                 base[r] = against if against != -np.inf else 0.0
-            weights(s, chunk, base, summed, tally, w, degree, p_scale, algorithm != BASELINE or after, again, partial, seen, sites)
+            if lean and not partial:
+                for r in range(lanes):
+                    b[r] = base[r]
+                lean_weights(s, chunk, b, summed, e, tally, w, degree, algorithm != BASELINE or after, again, way, table, shape, sites, kinds,
+                             floats, words)  # fmt: skip
+            else:
+                weights(s, chunk, base, summed, tally, w, degree, p_scale, algorithm != BASELINE or after, again, partial, seen, sites)
             for r in range(lanes):
                 fresh[r] = summed[r]
             round_chunk(fresh, lanes, sites[L_STORE])

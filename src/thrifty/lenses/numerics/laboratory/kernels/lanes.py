@@ -12,15 +12,19 @@ import numba
 import numpy as np
 from numba.extending import overload
 
-from thrifty.formats.elementary import LOG2E
+from thrifty.formats.elementary import LN2_HIGH, LN2_LOW, LOG2E, series
 from thrifty.formats.elementary_kernels import exp
-from thrifty.formats.words import float_of, inlined, narrowed, shifted, word_of
+from thrifty.formats.words import HALVES, float_of, inlined, narrowed, shifted, word_of
 from thrifty.lenses.numerics.laboratory.kernels.inner import apart, inner
+from thrifty.lenses.numerics.laboratory.kernels.rows import to_half, to_short
 from thrifty.lenses.numerics.laboratory.polynomials import CUBIC
 
-STAYS, ALIGNED, NEAREST, SINGLE = range(4)
-"""Kinds of rounding: none; on FP32's word; by an addition; FP64 to FP32."""
+STAYS, ALIGNED, NEAREST, SINGLE, CLIPPED, HALF = range(6)
+"""Kinds of rounding: none; on FP32's word; by an addition; FP64 to FP32; on FP32's word, sizes clipped; FP16 by the processor."""
 C0, C1, C2, C3 = CUBIC
+_series = inlined(series)
+WHOLE = float(3 << 51)
+"""Adding and taking off 1.5 · 2^52 rounds to a whole number, which is then in the last bits."""
 _QUIET, _INFINITE = np.uint32(1 << 22), np.uint32(0xFF << 23)
 _INFINITE64, _SIGN64 = np.uint64(0x7FF << 52), np.uint64(1 << 63)
 
@@ -69,10 +73,26 @@ def round_chunk(x: Any, n: int, rule: Any) -> None:
             x[i] = _nearest64(x[i], f0, f1, f2, f3, f4)
 
 
+@inlined
+def _near_exp(x: Any) -> Any:
+    """e^x as `exp` has it where no power of two is out of range: the product with it is an addition to the exponent."""
+    moved = x * LOG2E + WHOLE
+    n = moved - WHOLE
+    p = _series((x - n * LN2_HIGH) - n * LN2_LOW)
+    return float_of(word_of(p) + (word_of(moved) << np.uint64(52)))
+
+
 @inner
 def exp_row(x: Any, n: int) -> None:
     """x[:n] ← e^x[:n]."""
     apart()
+    far = 0
+    for i in range(n):
+        far += not (np.abs(x[i]) < 700.0)
+    if far == 0:
+        for i in range(n):
+            x[i] = _near_exp(x[i])
+        return
     for i in range(n):
         x[i] = exp(x[i])
 
@@ -114,6 +134,13 @@ def nearest(x: Any, normal: Any, step: Any, clip: Any, largest: Any, lost: Any) 
 def _settle32(x: Any, n: int, kind: int, f: Any, w: Any) -> None:
     apart()
     if kind == ALIGNED:
+        bits = w[0]
+        for i in range(n):
+            x[i] = to_short(x[i], bits)
+    elif HALVES and kind == HALF:
+        for i in range(n):
+            x[i] = to_half(x[i])
+    elif kind == CLIPPED:
         drop, clip = w[0], w[1]
         for i in range(n):
             x[i] = aligned(x[i], drop, clip)

@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 
 LANES: Final = 32
 """Columns of a product: queries that are computed together."""
-_VECTOR_BYTES: Final = 64
+VECTOR_BYTES: Final = 64
 WIDE: Final = 8 if binding.get_host_cpu_features().get("avx512f") else 2
 """Rows whose sums are held in registers: as many as a processor with 32 long vector registers has room for, or one with 16 shorter ones."""
 
@@ -27,7 +27,7 @@ def _micro(rows: int) -> Any:
         """out.flat[out_at + i·LANES + r] = Σ_k a.flat[a_at + i·a_row + k·a_step] · b.flat[k·LANES + r], for i < rows, all r < LANES, k < depth."""
         if not (isinstance(a, types.Array) and a.dtype == b.dtype == out.dtype and a.dtype in (types.float32, types.float64)):
             return None
-        lanes = _VECTOR_BYTES // (a.dtype.bitwidth // 8)
+        lanes = VECTOR_BYTES // (a.dtype.bitwidth // 8)
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             element = context.get_value_type(a.dtype)
@@ -38,30 +38,32 @@ def _micro(rows: int) -> Any:
             )  # fmt: skip
             data = [context.make_array(kind)(context, builder, value=value).data for kind, value in ((a, args[0]), (b, args[4]), (out, args[5]))]
             whole = ir.IntType(64)
-            zero = ir.Constant(vector, [0.0] * lanes)
-            sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(count)] for _ in range(rows)]
-            for row in sums:
-                for place in row:
-                    builder.store(zero, place)
+            zero, first_lane = ir.Constant(vector, [0.0] * lanes), ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
             _, a_at_, a_row_, a_step_, _, _, out_at_, depth_ = args
-            starts = [builder.add(a_at_, builder.mul(a_row_, whole(i))) for i in range(rows)]
-            with cgutils.for_range(builder, depth_, intp=whole) as loop:
-                k = loop.index
-                base = builder.gep(data[1], [builder.mul(k, whole(LANES))])
-                held = builder.bitcast(base, vector.as_pointer())
-                columns = [builder.load(builder.gep(held, [whole(c)]), align=a.dtype.bitwidth // 8) for c in range(count)]
-                offset = builder.mul(k, a_step_)
-                for i in range(rows):
-                    term = builder.load(builder.gep(data[0], [builder.add(starts[i], offset)]))
-                    spread = builder.insert_element(ir.Constant(vector, ir.Undefined), term, ir.IntType(32)(0))
-                    spread = builder.shuffle_vector(spread, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes))
+            at_once = rows if a.dtype == types.float32 else -(-rows // 2)  # rows whose sums fit the registers
+            for first in range(0, rows, at_once):
+                group = range(first, min(first + at_once, rows))
+                sums = {(i, c): cgutils.alloca_once(builder, vector) for i in group for c in range(count)}
+                for place in sums.values():
+                    builder.store(zero, place)
+                starts = {i: builder.add(a_at_, builder.mul(a_row_, whole(i))) for i in group}
+                with cgutils.for_range(builder, depth_, intp=whole) as loop:
+                    k = loop.index
+                    base = builder.gep(data[1], [builder.mul(k, whole(LANES))])
+                    held = builder.bitcast(base, vector.as_pointer())
+                    columns = [builder.load(builder.gep(held, [whole(c)]), align=a.dtype.bitwidth // 8) for c in range(count)]
+                    offset = builder.mul(k, a_step_)
+                    for i in group:
+                        term = builder.load(builder.gep(data[0], [builder.add(starts[i], offset)]))
+                        spread = builder.insert_element(ir.Constant(vector, ir.Undefined), term, ir.IntType(32)(0))
+                        spread = builder.shuffle_vector(spread, ir.Constant(vector, ir.Undefined), first_lane)
+                        for c in range(count):
+                            builder.store(builder.call(fma, [spread, columns[c], builder.load(sums[i, c])]), sums[i, c])
+                for i in group:
+                    target = builder.gep(data[2], [builder.add(out_at_, whole(i * LANES))])
+                    held = builder.bitcast(target, vector.as_pointer())
                     for c in range(count):
-                        builder.store(builder.call(fma, [spread, columns[c], builder.load(sums[i][c])]), sums[i][c])
-            for i in range(rows):
-                target = builder.gep(data[2], [builder.add(out_at_, whole(i * LANES))])
-                held = builder.bitcast(target, vector.as_pointer())
-                for c in range(count):
-                    builder.store(builder.load(sums[i][c]), builder.gep(held, [whole(c)]), align=a.dtype.bitwidth // 8)
+                        builder.store(builder.load(sums[i, c]), builder.gep(held, [whole(c)]), align=a.dtype.bitwidth // 8)
             return context.get_dummy_value()
 
         return types.void(a, types.int64, types.int64, types.int64, b, out, types.int64, types.int64), generate

@@ -11,8 +11,10 @@ from typing import Any
 import numba
 from numba.extending import overload
 
+from thrifty.formats.words import HALVES
 from thrifty.lenses.numerics.laboratory.kernels.inner import apart, inner
-from thrifty.lenses.numerics.laboratory.kernels.lanes import ALIGNED, STAYS, aligned, nearest, settle
+from thrifty.lenses.numerics.laboratory.kernels.lanes import ALIGNED, HALF, STAYS, nearest, settle
+from thrifty.lenses.numerics.laboratory.kernels.rows import to_half, to_short
 from thrifty.lenses.numerics.laboratory.kernels.tiles import O_ADD, O_DIV, O_MUL, PV_STORE
 
 
@@ -97,12 +99,18 @@ def _mixed_single(o: Any, pv: Any, a: Any, b: Any, both: Any, channels: int, kin
     apart()
     lanes = a.size
     if kind == ALIGNED:
-        drop, clip = w[0], w[1]
+        drop = w[0]
         for c in range(channels):
             at = c * lanes
             for r in range(lanes):
-                old, new = aligned(a[r] * o[at + r], drop, clip), aligned(b[r] * aligned(pv[at + r], drop, clip), drop, clip)
-                o[at + r] = aligned(aligned(old + new, drop, clip) / both[r], drop, clip)
+                old, new = to_short(a[r] * o[at + r], drop), to_short(b[r] * to_short(pv[at + r], drop), drop)
+                o[at + r] = to_short(to_short(old + new, drop) / both[r], drop)
+    elif HALVES and kind == HALF:
+        for c in range(channels):
+            at = c * lanes
+            for r in range(lanes):
+                old, new = to_half(a[r] * o[at + r]), to_half(b[r] * to_half(pv[at + r]))
+                o[at + r] = to_half(to_half(old + new) / both[r])
     else:
         f0, f1, f2, f3, f4 = f[0], f[1], f[2], f[3], f[4]
         for c in range(channels):

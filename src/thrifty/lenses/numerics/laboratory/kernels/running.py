@@ -7,7 +7,8 @@ rounded once where the site keeps FP32, or at most 11 bits and what goes into th
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from typing import Any, Final
 
 import numpy as np
 
@@ -21,6 +22,8 @@ SITES = (
     "s.store", "s.scale", "s.bias", "s.sub", "p.exp", "p.div", "p.store", "l.store", "l.mul", "l.add", "alpha.sub", "alpha.exp", "pv.store", "o.mul",
     "o.add", "o.div",
 )  # fmt: skip
+MANY: Final = 64
+"""Answers about a policy that are held."""
 _STEPS = {
     "fa1": (("o.mul", "l.mul", "o.div", "alpha.exp", "pv.store"), ("o.add", "o.mul"), ("o.div", "o.add", "l.add")),
     "fa2": (("o.mul", "alpha.exp", "o.add"), ("o.add", "o.mul", "pv.store"), ("o.div", "o.add", "l.add")),
@@ -101,9 +104,11 @@ def parts(problem: Problem, kind: Any, tally: Any) -> list[tuple[Floats, Floats,
     policy = problem.policy
     kept, key = problem.steps.worked_out, (kind, problem.factor)
     if key not in kept:
+        if len(kept) >= MANY:
+            kept.clear()
         kept[key] = _tables(problem, kind)
-    sites, kinds, floats, words, numbers = kept[key]
-    q, k, v = (np.ascontiguousarray(_flat(x), dtype=kind) for x in (problem.q, problem.k, problem.v))
+    sites, kinds, floats, words, numbers, table, shape = kept[key]
+    q, k, v = (_carried(_flat(x), kind) for x in (problem.q, problem.k, problem.v))
     batch, heads, seq, _ = problem.q.shape
     none = np.zeros((0, 0))
     scales = [none if x is None else np.ascontiguousarray(_flat(x)) for x in (problem.q_scale, problem.k_scale, problem.v_scale)]
@@ -126,7 +131,7 @@ def parts(problem: Problem, kind: Any, tally: Any) -> list[tuple[Floats, Floats,
             counts = np.zeros(6, dtype=np.int64)
             attend_blocks(
                 first, last, order, q, k, v, tiles, algorithm, numbers, scales[0], scales[1], scales[2], slopes, mask,
-                np.array([seq, k.shape[1], sight.causal, before, after], dtype=np.int64), sites, kinds, floats, words, out, tops, totals, counts,
+                np.array([seq, k.shape[1], sight.causal, before, after], dtype=np.int64), sites, kinds, floats, words, table, shape, out, tops, totals, counts,
             )  # fmt: skip
             counted.append(counts)
 
@@ -141,7 +146,9 @@ def parts(problem: Problem, kind: Any, tally: Any) -> list[tuple[Floats, Floats,
 
 def _tables(problem: Problem, kind: Any) -> tuple[Any, ...]:
     """The roundings as the loop takes them: sites, kinds, floats, words, numbers."""
-    from thrifty.lenses.numerics.laboratory.kernels.lanes import ALIGNED, NEAREST, SINGLE, STAYS
+    from thrifty.formats.words import HALVES
+    from thrifty.lenses.numerics.laboratory.kernels.lanes import ALIGNED, CLIPPED, HALF, NEAREST, SINGLE, STAYS
+    from thrifty.lenses.numerics.laboratory.kernels.lean import BY_TABLE, IN_DOUBLE, IN_SINGLE
 
     policy, options = problem.policy, problem.policy.options
     roundings = [problem.steps.roundings[site] for site in SITES]
@@ -151,17 +158,71 @@ def _tables(problem: Problem, kind: Any) -> tuple[Any, ...]:
     floats, words = np.zeros((len(SITES), 5), dtype=np.float32), np.zeros((len(SITES), 2), dtype=np.uint32)
     for place, to in enumerate(roundings if kind is np.float32 else []):
         if _in_single(to):
-            kinds[place] = STAYS if to.spec.name == "fp32" else ALIGNED if _shares(to.spec) else NEAREST
-            if kinds[place] == ALIGNED:
+            kinds[place] = STAYS if to.spec.name == "fp32" else NEAREST
+            if _shares(to.spec):
+                kinds[place] = ALIGNED if to.overflow == "inf" else CLIPPED
+            elif HALVES and to.spec == float_spec("fp16") and to.overflow == "inf":
+                kinds[place] = HALF
+            if kinds[place] in (ALIGNED, CLIPPED):
                 words[place] = 23 - to.spec.mantissa_bits, (to.spec.largest_code + (to.overflow != "saturate")) << (23 - to.spec.mantissa_bits)
             elif kinds[place] == NEAREST:
                 floats[place] = _addition(to, 23)
     by_site = dict(zip(SITES, roundings, strict=True))
     again = options.p_scale != 1.0 or by_site["p.store"] != by_site["p.div" if policy.algorithm == "baseline" and not options.divide_after else "p.exp"]
+    lean = options.p_scale == 1.0 and (kind is np.float64 or _lean(problem, by_site, kinds))
+    way, table, shape = IN_DOUBLE, np.zeros(0, dtype=np.float32), np.zeros(4, dtype=np.uint32)
+    if lean and kind is np.float32 and by_site["s.sub"].spec.name != "fp32":
+        way, (table, shape) = BY_TABLE, exp_table(by_site["s.sub"].spec, by_site["p.exp"], options.exp2_degree)
+    elif lean and kind is np.float32 and options.exp2_degree != 3 and by_site["p.exp"].spec.name == "fp32":
+        way = IN_SINGLE
+    alike = _alike([by_site[site] for site in ("pv.store", "o.mul", "o.add", "o.div")], kinds[SITES.index("o.add")])
     numbers = np.array([problem.factor or 0.0, options.p_scale, options.rescale_log2, options.repeated_max, options.exp2_degree,
                         policy.algorithm == "baseline" and options.divide_after, kind is np.float32 and kinds[0] >= 0, again,
-                        _alike([by_site[site] for site in ("pv.store", "o.mul", "o.add", "o.div")], kinds[SITES.index("o.add")])])  # fmt: skip
-    return sites, kinds, floats, words, numbers
+                        -1 if alike == CLIPPED else alike, lean, way], dtype=np.float64)  # fmt: skip
+    return sites, kinds, floats, words, numbers, table, shape
+
+
+def _lean(problem: Problem, by_site: dict[str, Rounding], kinds: Any) -> bool:
+    """Scores may be scaled, and their maximum taken off, in FP32: see the module; a power of two goes into a product without loss."""
+    scores = by_site["s.store"]
+    if problem.policy.options.repeated_max or any(kinds[SITES.index(site)] < 0 for site in ("s.store", "s.sub", "p.store")):
+        return False
+    factor = problem.factor
+    if factor is not None:
+        single = float(np.float32(factor)) == factor
+        exact = np.frexp(factor)[0] == 0.5 and factor <= 1 and 2.0 ** (scores.spec.emin - scores.spec.mantissa_bits) * factor >= 2.0**-149
+        scores = by_site["s.scale"]
+        if not (single and (scores.spec.name == "fp32" or (exact and kinds[SITES.index("s.scale")] >= 0))):
+            return False
+    difference = by_site["s.sub"].spec
+    return difference.name == "fp32" or difference.holds(scores.spec)
+
+
+@functools.lru_cache(maxsize=16)
+def exp_table(spec: FloatSpec, to: Rounding, degree: int) -> tuple[Any, Any]:
+    """e^x of every number of a narrow format, rounded, as FP32; and (bits of FP32 to drop, first index, last, indices of one sign)."""
+    from thrifty.formats.elementary import exp
+    from thrifty.formats.rounding.plain import round_plain
+    from thrifty.lenses.numerics.laboratory.polynomials import exp_cubic
+
+    drop = 23 - spec.mantissa_bits
+    least, largest = (int(np.float32(x).view(np.uint32)) for x in (2.0 ** (spec.emin - spec.mantissa_bits), spec.largest))
+    low, top = (least >> drop) - 1, (largest >> drop) + 1
+    words = np.arange(low, top + 1, dtype=np.uint32) << drop
+    words[0] = 0
+    size = words.view(np.float32).astype(np.float64)
+    size[-1] = np.inf
+    with np.errstate(over="ignore", under="ignore"):
+        found = round_plain((exp_cubic if degree == 3 else exp)(np.concatenate([size, -size])), to).astype(np.float32)
+    return found, np.array([drop, low, top, len(size)], dtype=np.uint32)
+
+
+def _carried(x: Any, kind: Any) -> Any:
+    """x as the loop holds it. NaN of FP32 end in zeros, which roundings of words rely on."""
+    held = np.ascontiguousarray(x, dtype=kind)
+    if kind is np.float32 and np.isnan(held).any():
+        held[np.isnan(held)] = np.nan
+    return held
 
 
 def _flat(x: Any) -> Any:

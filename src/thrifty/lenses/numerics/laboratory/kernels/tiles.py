@@ -9,6 +9,7 @@ import numpy as np
 from thrifty.lenses.numerics.laboratory.kernels.inner import apart, inner
 from thrifty.lenses.numerics.laboratory.kernels.lanes import cubic_row, exp_row, round_chunk, settle
 from thrifty.lenses.numerics.laboratory.kernels.micro import LANES, WIDE, narrow, wide
+from thrifty.lenses.numerics.laboratory.kernels.rows import count_alike, count_endless
 
 CHUNK: Final = 16
 """Keys whose scores are FP64 at once: 4 KiB."""
@@ -120,19 +121,13 @@ def count_scores(s: Any, top: Any, same: Any, tally: Any, w: int, partial: bool,
     one, none = top.dtype.type(1), top.dtype.type(0)
     for r in range(lanes):
         same[r] = none
-    endless = 0
-    for i in range(w * lanes):
-        endless += np.abs(s[i]) == np.inf
     if not partial:
-        for j in range(w):
-            row = j * lanes
-            for r in range(lanes):
-                same[r] += one if s[row + r] == top[r] else none
+        count_endless(s, 0, w, same, same)
         for r in range(lanes):
             tally[SEEN, r] += w
-        if endless:
-            for i in range(w * lanes):
-                tally[OVERFLOWS, i % lanes] += np.abs(s[i]) == np.inf
+            tally[OVERFLOWS, r] += same[r]
+            same[r] = none
+        count_alike(s, 0, w, same, top)
         return
     for i in range(w * lanes):
         good = seen[i] != 0
