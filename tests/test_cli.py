@@ -98,6 +98,15 @@ def test_interrupting_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
     assert main(["formats"]) == 130
 
 
+def test_sizes_beyond_memory_are_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def fill() -> None:
+        raise MemoryError("Unable to allocate 47.7 GiB")
+
+    monkeypatch.setattr("thrifty.formats.all_formats", fill)
+    assert main(["formats"]) == 2
+    assert capsys.readouterr().err == "error: this machine's memory does not hold it: Unable to allocate 47.7 GiB. Choose smaller sizes.\n"
+
+
 def test_a_defect_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     def break_down() -> None:
         raise ZeroDivisionError

@@ -195,6 +195,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         message = str(error.format_message())
         return complain(message if message.startswith("Usage:") else f"{message} See: {error.ctx.command_path if error.ctx else 'thrifty'} --help")
+    except MemoryError as error:
+        return complain(f"this machine's memory does not hold it{f': {error}' if str(error) else ''}. Choose smaller sizes.")
     except (KeyboardInterrupt, typer.Abort):
         return 130
     return code if isinstance(code, int) else 0
