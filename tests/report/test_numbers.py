@@ -27,7 +27,7 @@ NBSP = "\u00a0"
         (0.0021, "USD/hour", "0.0021 USD/hour"),
         (1.2e-7, "USD", "1.2×10⁻⁷ USD"),
         (0.0, "B", "0 B"), (-0.0012, "J", "-1.2 mJ"), (2.5e-13, "s", "0.25 ps"),
-        (1e-15, "J", "0.001 pJ"),
+        (1e-15, "J", "0.001 pJ"), (5e-324, "", "4.94×10⁻³²⁴"), (-1.5e-310, "", "-1.5×10⁻³¹⁰"),
     ],
 )  # fmt: skip
 def test_formula_number_text(value: float, unit: str, text: str) -> None:

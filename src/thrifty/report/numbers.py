@@ -134,7 +134,8 @@ def _digits(value: float, style: Style, digits: int) -> str:
         return "0"
     exponent = math.floor(math.log10(abs(value)))
     if exponent < -4 or exponent >= 9:
-        mantissa = f"{value / 10.0**exponent:.{digits - 1}f}".rstrip("0").rstrip(".")
+        scaled = value / 10.0**exponent if exponent > -308 else value * 1e300 / 10.0 ** (exponent + 300)  # the power itself would be zero
+        mantissa = f"{scaled:.{digits - 1}f}".rstrip("0").rstrip(".")
         return f"{mantissa}×10{str(exponent).translate(_SUPERSCRIPT)}"
     decimals = max(0, digits - 1 - exponent)
     text = f"{value:,.{decimals}f}"
