@@ -21,8 +21,8 @@ from mmasim.nv_ptx.isa_wgmma import wgmma_shape_and_type
 
 from thrifty.formats import FloatSpec, float_spec
 from thrifty.formats.accumulators import TensorCore
-from thrifty.formats.accumulators.tensor_cores import tensor_core
-from thrifty.formats.accumulators.tensor_cores.catalogue import short
+from thrifty.formats.accumulators.cores import tensor_core
+from thrifty.formats.accumulators.cores.catalogue import short
 from thrifty.formats.rounding.modes import Rounding
 from thrifty.formats.rounding.plain import decode_plain, encode_plain, round_plain
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from thrifty.formats import FloatSpec, float_spec
-from thrifty.formats.accumulators.tensor_cores import TensorCore, tensor_core
+from thrifty.formats.accumulators.cores import TensorCore, tensor_core
 from thrifty.formats.rounding.plain import decode_plain, encode_plain
 
 FILE = Path(__file__).parent / "replay" / "mmasim_2_1_1.npz"

@@ -13,8 +13,8 @@ from thrifty.errors import BadValue
 from thrifty.formats import matmul, parse_accumulator
 from thrifty.formats import round as round_to
 from thrifty.formats.accumulators import stages, tensor_cores
+from thrifty.formats.accumulators.cores.catalogue import sources
 from thrifty.formats.accumulators.plain import keep as keep_plain
-from thrifty.formats.accumulators.tensor_cores.catalogue import sources
 
 
 def as_read(core: Any, x: Any) -> Any:

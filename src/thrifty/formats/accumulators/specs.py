@@ -27,7 +27,7 @@ from thrifty.errors import BadValue, unknown_name
 from thrifty.formats.floats import FloatSpec, float_spec
 
 if TYPE_CHECKING:
-    from thrifty.formats.accumulators.tensor_cores import TensorCore
+    from thrifty.formats.accumulators.cores import TensorCore
 
 KINDS: Final = ("sequential", "fma", "pairwise", "tree", "kahan", "exact")
 LIST: Final = "thrifty numerics accumulate --list"
@@ -62,7 +62,7 @@ class Accumulator:
     @property
     def tensor_core(self) -> TensorCore:
         """The tensor core that keeps the sum; for kind "tensor_core" only."""
-        from thrifty.formats.accumulators.tensor_cores import tensor_core
+        from thrifty.formats.accumulators.cores import tensor_core
 
         return tensor_core(self.core)
 
@@ -104,7 +104,7 @@ def _parsed(text: str) -> Accumulator:
         promote = _whole(text, "promote", parts.pop().removeprefix("promote="), 1)
     if head in KINDS:
         return replace(_plain(text, head, parts), promote=promote)
-    from thrifty.formats.accumulators.tensor_cores import core_names, tensor_core
+    from thrifty.formats.accumulators.cores import core_names, tensor_core
 
     if head not in core_names():
         raise unknown_name("accumulator", text, [*(f"{kind}:fp32" for kind in KINDS), "split_k:4:fma:fp32", *core_names()], LIST)

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from thrifty.errors import ThriftyError
 from thrifty.lenses.numerics.accumulating import probe, sum_errors
-from thrifty.lenses.numerics.accumulating.probes import stagnation
+from thrifty.lenses.numerics.accumulating.probing import stagnation
 from thrifty.lenses.numerics.cli import app
 
 RUN = CliRunner()

@@ -43,6 +43,8 @@ def test_formula_a_figure_outside_its_band_is_told() -> None:
     claim = all_claims()[0]
     row = Row(claim=claim, ours=(claim.high + 1.0,))
     assert not row.holds and not row.to_dict()["holds"]
+    steps = next(each for each in all_claims() if each.key == "tile")
+    assert not Row(claim=steps, ours=(1.5, 1.6, 1.0)).holds  # one draw on which it does not fall is one too many
     assert isinstance(claim, Claim) and claim.holds(claim.low) and claim.holds(claim.high)
 
 
@@ -50,7 +52,7 @@ def test_property_without_an_extra_the_others_are_measured(monkeypatch: pytest.M
     def absent(seeds: object) -> list[float]:
         raise MissingExtra("needs torch")
 
-    monkeypatch.setattr(measuring, "MEASURES", dict.fromkeys(measuring.MEASURES, lambda seeds: [1.0]) | {"real_kernel": absent})
+    monkeypatch.setattr(measuring, "MEASURES", dict.fromkeys(measuring.MEASURES, lambda seeds: [2.0]) | {"real_kernel": absent})
     found = check_papers(seeds=1)
     assert found.left_out == {"real_kernel": "needs torch"}
     assert len(found.rows) == len(all_claims()) - 1

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from thrifty.formats.accumulators.cores.catalogue import TensorCore
 from thrifty.formats.accumulators.kernels import chains, fused
 from thrifty.formats.accumulators.kernels.exact import keep_exact
 from thrifty.formats.accumulators.kernels.truncated import keep_truncated
@@ -14,7 +15,6 @@ from thrifty.formats.accumulators.kernels.two_step import keep_two_step
 from thrifty.formats.accumulators.plain.cores import Scales
 from thrifty.formats.accumulators.plain.fused import fits
 from thrifty.formats.accumulators.specs import Accumulator
-from thrifty.formats.accumulators.tensor_cores.catalogue import TensorCore
 from thrifty.formats.floats import float_spec
 
 Floats = npt.NDArray[np.float64]

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from numba import types
 from numba.extending import intrinsic
 
+from thrifty.formats.accumulators.cores.catalogue import TensorCore
 from thrifty.formats.accumulators.plain.cores import Scales, keep_core
-from thrifty.formats.accumulators.tensor_cores.catalogue import TensorCore
 from thrifty.formats.floats import FloatSpec
 from thrifty.formats.words import float_of, inlined, word_of
 from thrifty.loops import in_threads, jit

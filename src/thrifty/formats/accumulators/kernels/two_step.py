@@ -8,9 +8,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from thrifty.formats.accumulators.cores.catalogue import TensorCore
 from thrifty.formats.accumulators.kernels.truncated import NONE, add_products, exponent_of, larger, panels, power, spread
 from thrifty.formats.accumulators.plain.cores import FINER, KEPT, keep_core
-from thrifty.formats.accumulators.tensor_cores.catalogue import TensorCore
 from thrifty.loops import in_threads, jit
 
 Floats = npt.NDArray[np.float64]

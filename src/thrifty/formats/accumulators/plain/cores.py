@@ -12,8 +12,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from thrifty.formats.accumulators.cores.catalogue import GROUP, TensorCore
 from thrifty.formats.accumulators.plain.fused import fused_step, to_odd, two_sum
-from thrifty.formats.accumulators.tensor_cores.catalogue import GROUP, TensorCore
 from thrifty.formats.floats import FloatSpec, float_spec
 from thrifty.formats.rounding.modes import Rounding
 from thrifty.formats.rounding.plain import round_plain

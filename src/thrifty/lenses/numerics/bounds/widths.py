@@ -112,7 +112,7 @@ def _grouped(terms: Floats, groups: list[slice], spec: FloatSpec) -> tuple[Float
 
 def _tensor_core(terms: Floats, how: Accumulator) -> Width:
     """A chunk at a time: operands cut to fraction bits below the largest, then the sum; both cuts point toward zero. Where sums are exact, one rounding."""
-    from thrifty.formats.accumulators.tensor_cores import tensor_core
+    from thrifty.formats.accumulators.cores import tensor_core
 
     core, spec = tensor_core(how.core), how.spec_inside
     running = np.cumsum(terms, axis=-1)

@@ -65,7 +65,7 @@ def probes_page(probes: Sequence[Probe], *, command: str, generated: str) -> Pag
 
 def sources() -> tuple[Source, ...]:
     """Where the tensor cores' numbers come from."""
-    from thrifty.formats.accumulators.tensor_cores.catalogue import sources as known
+    from thrifty.formats.accumulators.cores.catalogue import sources as known
 
     return tuple(
         Source(key=key, title=each["title"], publisher=each["publisher"], date=str(each["read_on"]), url=each["url"], licence=each["licence"])

@@ -25,6 +25,7 @@ class Claim:
 
     published : as the paper gives it, "" where it gives none; low, high: band in which ours is expected, both ends included
     where     : place in the paper; note: set-up of ours
+    every     : each seed's figure must lie in the band, not their middle alone
     """
 
     key: str
@@ -36,6 +37,7 @@ class Claim:
     high: float
     unit: str
     note: str
+    every: bool = False
 
     def holds(self, value: float) -> bool:
         return self.low <= value <= self.high

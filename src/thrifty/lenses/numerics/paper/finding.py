@@ -28,8 +28,8 @@ class Row:
 
     @property
     def holds(self) -> bool:
-        """The middle of the seeds' figures lies in the band."""
-        return self.claim.holds(self.mid)
+        """The middle of the seeds' figures lies in the band, or every one of them where the claim is about every draw."""
+        return all(map(self.claim.holds, self.ours)) if self.claim.every else self.claim.holds(self.mid)
 
     def to_dict(self) -> dict[str, Any]:
         claim = self.claim

@@ -14,10 +14,10 @@ import numpy as np
 from numba.extending import overload
 
 from thrifty.formats.elementary import LN2_HIGH, LN2_LOW, LOG2E
-from thrifty.formats.words import float_of, inlined, narrowed, word_of
+from thrifty.formats.words import float_of, inlined, word_of
 from thrifty.lenses.numerics.laboratory.kernels.inner import apart, inner
 from thrifty.lenses.numerics.laboratory.kernels.lanes import WHOLE, cubic_row, exp_row, round_chunk, settle
-from thrifty.lenses.numerics.laboratory.kernels.rows import count_zeros, fma, greatest, less_row, total_row
+from thrifty.lenses.numerics.laboratory.kernels.rows import count_zeros, fma, greatest, less_row, place_of, total_row
 from thrifty.lenses.numerics.laboratory.kernels.tiles import CHUNK, P_EXP, P_STORE, S_SCALE, S_STORE, S_SUB, UNDERFLOWS
 
 IN_DOUBLE, BY_TABLE, IN_SINGLE = range(3)
@@ -28,7 +28,6 @@ _DROPPED: Final = np.uint64((1 << 29) - 1)
 """Bits that FP64 has and FP32 has not."""
 _MIDDLE, _UNSURE = np.uint64((1 << 28) + (1 << 9)), np.uint64(1 << 10)
 """2^9 ulp at either side of the middle between two FP32: Taylor's series to r^11 is within 2^-46, 2^7 ulp, for |r| ≤ ln(2)/2."""
-_SIZE = np.uint32(0x7FFFFFFF)
 
 
 @inner
@@ -90,17 +89,14 @@ def exps_in_double(x: Any, chunk: Any, n: int, degree: int, sites: Any) -> None:
 
 
 @inner
-def exps_by_table(x: Any, n: int, table: Any, shape: Any) -> None:
-    """shape: (bits to drop, first index, last index, indices of one sign)."""
+def exps_by_table(x: Any, places: Any, n: int, table: Any, shape: Any) -> None:
+    """shape: (bits to drop, first index, last index, indices of one sign). Two loops: one of vectors, one that only reads."""
     apart()
     drop, low, top, half = shape[0], shape[1], shape[2], shape[3]
     for i in range(n):
-        word = word_of(x[i])
-        place = narrowed((word & _SIZE) >> drop, word)
-        place = place if place < top else top
-        place = place if place > low else low
-        found = table[np.int64(place) - np.int64(low) + (np.int64(half) if word > _SIZE else 0)]
-        x[i] = found if x[i] == x[i] else x[i]
+        places[i] = place_of(x[i], drop, low, top, half)
+    for i in range(n):
+        x[i] = table[places[i]]
 
 
 @inlined
@@ -139,7 +135,7 @@ def _exps(x: Any, chunk: Any, n: int, degree: int, way: int, table: Any, shape: 
 
         def single(x: Any, chunk: Any, n: int, degree: int, way: int, table: Any, shape: Any, sites: Any) -> None:
             if way == BY_TABLE:
-                exps_by_table(x, n, table, shape)
+                exps_by_table(x, chunk.view(np.uint32), n, table, shape)
                 return
             near = chunk.view(np.float32)
             if way == IN_SINGLE and exps_in_single(x, near, n):

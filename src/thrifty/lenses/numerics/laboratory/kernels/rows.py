@@ -114,6 +114,25 @@ def to_half(x: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
+def place_of(context: Any, x: Any, drop: Any, low: Any, top: Any, half: Any) -> Any:
+    """Where an FP32 number stands in a table by its first bits: from 0 (those up to low) to top - low (no number; before it
+    what is infinite or larger than all others), and `half` further where it is negative."""
+    if x != types.float32 or {drop, low, top, half} != {types.uint32}:
+        return None
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        word = builder.bitcast(args[0], _WORD)
+        place = builder.lshr(builder.and_(word, _WORD(0x7FFFFFFF)), builder.and_(args[1], _WORD(31)))
+        endless = builder.sub(args[3], _WORD(1))
+        place = builder.select(builder.icmp_unsigned("<", place, endless), place, endless)
+        place = builder.select(builder.fcmp_unordered("uno", args[0], args[0]), args[3], place)
+        place = builder.sub(builder.select(builder.icmp_unsigned(">", place, args[2]), place, args[2]), args[2])
+        return builder.add(place, builder.select(builder.icmp_signed("<", word, _WORD(0)), args[4], _WORD(0)))
+
+    return types.uint32(x, drop, low, top, half), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
 def fma(context: Any, a: Any, b: Any, c: Any) -> Any:
     """a·b + c, rounded once."""
     if not (a == b == c and a in (types.float32, types.float64)):

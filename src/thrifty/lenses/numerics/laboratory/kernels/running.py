@@ -207,11 +207,11 @@ def exp_table(spec: FloatSpec, to: Rounding, degree: int) -> tuple[Any, Any]:
 
     drop = 23 - spec.mantissa_bits
     least, largest = (int(np.float32(x).view(np.uint32)) for x in (2.0 ** (spec.emin - spec.mantissa_bits), spec.largest))
-    low, top = (least >> drop) - 1, (largest >> drop) + 1
+    low, top = (least >> drop) - 1, (largest >> drop) + 2  # 0, and the two that are infinite and no number
     words = np.arange(low, top + 1, dtype=np.uint32) << drop
     words[0] = 0
     size = words.view(np.float32).astype(np.float64)
-    size[-1] = np.inf
+    size[-2:] = np.inf, np.nan
     with np.errstate(over="ignore", under="ignore"):
         found = round_plain((exp_cubic if degree == 3 else exp)(np.concatenate([size, -size])), to).astype(np.float32)
     return found, np.array([drop, low, top, len(size)], dtype=np.uint32)
