@@ -35,7 +35,7 @@ def training_page(found: Study, *, command: str, generated: str) -> Page:
     )
     return Page(
         title=f"Deviation in training: {asked.shape.title}", summary=summary[0].upper() + summary[1:], sections=sections_of(found),
-        headline={"verdict": judged.verdict, **_ratio_facts(found)},
+        headline=_ratio_facts(found),
         inputs={
             "model": asked.shape.name, "parameters": _given(len(found.gauge.mask)), "steps": _given(asked.steps), "seeds": _given(asked.seeds),
             "order of data": _given(asked.order), "format": asked.format, "keys in a tile": _given(asked.block_k), "data": found.ground["data"],
@@ -92,6 +92,7 @@ def curve_blocks(found: Study) -> list[Block]:
             [step, band, _cell(each.value), _cell(each.low), _cell(each.high)]
             for band in found.bands.found
             for step, each in zip(found.bands.steps, found.bands.curve(band, metric, filter), strict=True)
+            if step  # a pair starts equal, or one ulp apart: that would be all that the axis shows
         ]  # fmt: skip
         columns = (
             Column(key="step", title="Steps", truth="given", style="integer"), Column(key="band", title="Band"),
@@ -103,7 +104,7 @@ def curve_blocks(found: Study) -> list[Block]:
         charts.append(Chart(
             kind="line", title=f"{_SHORT[metric]}, {FILTERS[filter]}, over training", columns=columns, rows=rows, x="step", y="apart", series="band",
             y_log=True, alt=f"Lines of the {_SHORT[metric]} of weights between paired runs, mean over tensors, against training steps, one line a band.",
-            caption="Mean over tensors and seeds, on a logarithmic axis; the table has the intervals. Seeds start apart, so growth counts, not level.",
+            caption="Mean over tensors and seeds, on a logarithmic axis; the table has the intervals. Other seeds start apart, so growth counts, not level.",
         ))  # fmt: skip
     return charts
 
