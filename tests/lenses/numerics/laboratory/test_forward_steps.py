@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from thrifty.formats import elementary
+from thrifty.formats import Rounding, decode, elementary, float_spec
 from thrifty.lenses.numerics.laboratory.calls import attended
+from thrifty.lenses.numerics.laboratory.kernels.running import exp_table
 from thrifty.lenses.numerics.laboratory.prepare import prepare
 
 HARD = -1.0149801969528198
@@ -50,3 +51,17 @@ def test_formula_overflow_and_numbers_that_are_none(format: str, change: str) ->
     with np.errstate(all="ignore"):
         for each in (policy, policy.override(change)):
             both(q, k, v, policy=each, format=format, block_k=8)
+
+
+@pytest.mark.parametrize("name", ["bf16", "fp16", "e4m3", "e5m2"])
+def test_formula_a_table_holds_every_number_of_its_format(name: str) -> None:
+    spec = float_spec(name)
+    exp_table.cache_clear()
+    table, (drop, low, top, half) = exp_table(spec, Rounding.of("fp16"), 0)
+    numbers = decode(np.arange(1 << spec.code_bits, dtype=np.uint16 if spec.code_bits > 8 else np.uint8), name)
+    words = numbers.view(np.uint32)
+    places = np.clip((words & 0x7FFFFFFF) >> drop, low, top - 1) - low
+    places = np.where(np.isnan(numbers), top - low, places) + np.where(words >> 31, half, 0)
+    with np.errstate(over="ignore", under="ignore"):
+        right = elementary.exp(numbers).astype(np.float16)  # every number has at most 11 bits, and FP64 to FP16 is one rounding
+    assert np.array_equal(table[places], right.astype(np.float32), equal_nan=True)

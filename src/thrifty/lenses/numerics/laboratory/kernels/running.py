@@ -210,8 +210,8 @@ def exp_table(spec: FloatSpec, to: Rounding, degree: int) -> tuple[Any, Any]:
     low, top = (least >> drop) - 1, (largest >> drop) + 2  # 0, and the two that are infinite and no number
     words = np.arange(low, top + 1, dtype=np.uint32) << drop
     words[0] = 0
+    words[-2:] = 0x7F800000, 0x7FC00000
     size = words.view(np.float32).astype(np.float64)
-    size[-2:] = np.inf, np.nan
     with np.errstate(over="ignore", under="ignore"):
         found = round_plain((exp_cubic if degree == 3 else exp)(np.concatenate([size, -size])), to).astype(np.float32)
     return found, np.array([drop, low, top, len(size)], dtype=np.uint32)
