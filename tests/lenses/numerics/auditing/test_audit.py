@@ -19,6 +19,8 @@ from thrifty.lenses.numerics import attention, audit, emulate
 from thrifty.lenses.numerics.auditing.loading import load, load_function, read_inputs
 from thrifty.lenses.numerics.auditing.subjects import SUBJECTS
 
+pytestmark = pytest.mark.usefixtures("by_definition")
+
 
 def plain(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
     return torch.softmax(q @ k.transpose(-1, -2) * (1 / math.sqrt(q.shape[-1])), -1) @ v

@@ -30,13 +30,15 @@ def test_formula_both_passes_are_the_laboratorys(policy: Any) -> None:
         assert all(torch.equal(x.grad, each) for x, each in zip((q, k, v), (wanted.dq, wanted.dk, wanted.dv), strict=True))
 
 
+@pytest.mark.usefixtures("by_definition")
 def test_peer_fp64_gradients_pass_gradcheck() -> None:
-    policy = Policy(name="fp64", algorithm="fa2", sites={"*": Rule(format="fp64")}, accumulators={"*": "sequential:fp64"})
+    policy = Policy(name="fp64", algorithm="fa2", sites={"*": Rule(format="fp64")}, accumulators={"*": "fma:fp64"})
     q, k, v, _ = leaves(3, torch.float64, batch=1, heads=2, shared=1, seq=3, seq_kv=4, d=2)
     mask = torch.tensor([[True, False, True, True]] * 3)
     assert torch.autograd.gradcheck(lambda *x: emulated_attention(*x, policy=policy, format="fp64", block_q=2, block_k=3, mask=mask), (q, k, v))
 
 
+@pytest.mark.usefixtures("by_definition")
 def test_formula_dtypes_are_those_of_the_model() -> None:
     q, k, v, dout = leaves(4, torch.bfloat16)
     out = emulated_attention(q, k, v, policy="fa2_kernel", block_q=4, block_k=4)

@@ -10,6 +10,8 @@ from thrifty.lenses.numerics.laboratory import attention
 from thrifty.lenses.numerics.laboratory.backward import attention_backward
 from thrifty.lenses.numerics.policy import Options, Policy, Rule, as_policy
 
+pytestmark = pytest.mark.usefixtures("by_definition")
+
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 FP64 = {"*": Rule(format="fp64")}
 

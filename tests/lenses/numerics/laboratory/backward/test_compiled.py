@@ -25,7 +25,7 @@ POLICIES: dict[str, Any] = {
 
 @pytest.mark.skipif(not has_numba(), reason="numba is not installed")
 @pytest.mark.parametrize("sight", SIGHTS)
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", [pytest.param(name, marks=pytest.mark.slow) if name == "golden" else name for name in POLICIES])  # FP64 compiles anew
 def test_property_compiled_bits_are_the_definitions(policy: str, sight: str, monkeypatch: pytest.MonkeyPatch) -> None:
     draw = np.random.default_rng(len(policy) + len(sight))
     q, dout = draw.standard_normal((2, 4, 19, 6)), draw.standard_normal((2, 4, 19, 5))
