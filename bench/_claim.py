@@ -17,11 +17,15 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 
 
-def in_turns(calls: dict[str, Callable[[], object]], repeats: int, warmup: int = 1) -> dict[str, list[float]]:
-    """Seconds of every call, A B A B, after `warmup` rounds that do not count."""
+def in_turns(calls: dict[str, Callable[[], object]], repeats: int, warmup: int = 1, pause_s: float = 0.0) -> dict[str, list[float]]:
+    """Seconds of every call, A B A B, after `warmup` rounds that do not count.
+
+    pause_s : before each call: threads of OpenMP spin for some milliseconds after their work, on cores that the next call in turn needs
+    """
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(warmup + repeats):
         for name, call in calls.items():
+            time.sleep(pause_s)
             start = time.perf_counter()
             call()
             if turn >= warmup:

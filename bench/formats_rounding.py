@@ -18,6 +18,8 @@ import thrifty.formats as formats
 from _claim import in_turns, report
 
 COUNT, FEW, REPEATS = 16_000_000, 1_000_000, 11
+PAUSE_S = 0.03
+"""Before each call: torch's threads spin after their work, on the core that ours would take next."""
 TORCH = {"bf16": torch.bfloat16, "fp16": torch.float16, "e4m3": torch.float8_e4m3fn, "e5m2": torch.float8_e5m2}
 x_N = (np.random.default_rng(0).normal(size=COUNT) * 10).astype(np.float32)
 tensor_N, few_N = torch.from_numpy(x_N), x_N[:FEW].astype(np.float64)
@@ -46,7 +48,7 @@ def against_torch(name: str, threads: int) -> dict[str, Any]:
         "torch": lambda: tensor_N.to(dtype), "encode, out=": lambda: formats.encode(tensor_N, name, out=codes, **told(name)),
         "round": lambda: formats.round(tensor_N, name, **told(name)), "torch and back": lambda: tensor_N.to(dtype).to(torch.float32),
         "round, out=": lambda: formats.round(tensor_N, name, out=rounded, **told(name)),
-    }, REPEATS)  # fmt: skip
+    }, REPEATS, pause_s=PAUSE_S)  # fmt: skip
     taken, least = ({each: function(samples) for each, samples in turns.items()} for function in (statistics.median, min))
     copy = 8 * COUNT / taken["copy"]
     size = codes.element_size()
