@@ -25,7 +25,7 @@ from thrifty.errors import BadValue
 from thrifty.formats.floats import float_spec
 from thrifty.formats.packing import pack
 from thrifty.formats.rounding import ROUNDINGS, round_to
-from thrifty.formats.rounding.arrays import take
+from thrifty.formats.rounding.arrays import is_tensor, take
 from thrifty.formats.rounding.modes import checked_seed
 from thrifty.formats.rounding.plain import random_words
 
@@ -281,7 +281,7 @@ def _to_each(of_groups: npt.NDArray[Any], shape: tuple[int, ...], axes: tuple[in
 
 
 def _numpy(array: Any) -> tuple[npt.NDArray[Any], Any]:
-    if type(array).__module__.split(".")[0] == "torch":
+    if is_tensor(array):
         import torch
 
         device = array.device

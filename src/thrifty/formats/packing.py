@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thrifty.errors import BadValue
+from thrifty.formats.rounding.arrays import is_tensor
 from thrifty.loops import has_numba
 
 WIDEST: Final = 16
@@ -72,7 +73,7 @@ def _checked_bits(bits: int) -> int:
 def _taken(codes: Any) -> tuple[npt.NDArray[Any], Any]:
     """Whole numbers as NumPy has them, and how a result becomes what came."""
     back: Any = lambda result: result  # noqa: E731
-    if type(codes).__module__.split(".")[0] == "torch":
+    if is_tensor(codes):
         import torch
 
         if (codes.is_floating_point() and codes.numel()) or codes.is_complex():

@@ -12,7 +12,7 @@ from thrifty.formats.accumulators.operands import block_scales, core_operands, s
 from thrifty.formats.accumulators.specs import Accumulator, parse_accumulator
 from thrifty.formats.accumulators.stages import product
 from thrifty.formats.floats import float_spec
-from thrifty.formats.rounding.arrays import take
+from thrifty.formats.rounding.arrays import is_tensor, take
 
 Floats = npt.NDArray[np.float64]
 
@@ -46,7 +46,7 @@ def matmul(a: Any, b: Any, accumulator: str | Accumulator = "fma:fp32", *, start
     out = product(x, y, how, batch, begin, scales)
     out = out.reshape(shape)
     narrow = left.values.dtype == right.values.dtype == np.float32 and float_spec("fp32").holds(how.spec)
-    back = left.back if type(a).__module__.split(".")[0] == "torch" else right.back
+    back = left.back if is_tensor(a) else right.back
     return back(np.ascontiguousarray(out.astype(np.float32 if narrow else np.float64, copy=False)).reshape(shape))
 
 

@@ -13,6 +13,7 @@ from thrifty.formats.blocks.elements import NO_SCALE, SCALE_RANGE, Element
 from thrifty.formats.blocks.layout import in_blocks, out_of_blocks
 from thrifty.formats.floats import float_spec
 from thrifty.formats.packing import pack, unpack
+from thrifty.formats.rounding.arrays import is_tensor
 from thrifty.formats.rounding.plain import decode_plain
 from thrifty.loops import has_numba
 
@@ -131,7 +132,7 @@ class Blocks:
 
 
 def _numpy(array: Any) -> tuple[Array, Any]:
-    if type(array).__module__.split(".")[0] == "torch":
+    if is_tensor(array):
         import torch
 
         device = array.device

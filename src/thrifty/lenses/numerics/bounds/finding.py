@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from thrifty.lenses.numerics.bounds.attention_bounds import SiteBound
-from thrifty.lenses.numerics.deviations.pairs import finite
+from thrifty.report.numbers import finite
 
 if TYPE_CHECKING:
     from thrifty.report import Block, Section

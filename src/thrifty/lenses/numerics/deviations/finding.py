@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from thrifty.lenses.numerics.deviations.pairs import Pair, finite
+from thrifty.lenses.numerics.deviations.pairs import Pair
+from thrifty.report.numbers import finite
 
 if TYPE_CHECKING:
     from thrifty.report import Block, Section

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from thrifty.formats import FloatSpec
 from thrifty.lenses.numerics.deviations.ulps import floor_of, nearest, ulp_distance
 from thrifty.lenses.numerics.deviations.wasserstein import w1
+from thrifty.report.numbers import finite
 
 Floats = npt.NDArray[np.float64]
 NEAR: Final = 1.125
@@ -130,11 +131,6 @@ def pair(a: Floats, reference: Floats, spec: FloatSpec) -> Pair:
         at_floor=largest <= NEAR * floor and census.differ == 0, census=census,
         place=tuple(int(each) for each in np.unravel_index(at if whole else int(np.flatnonzero(keep)[at]), a.shape)),
     )  # fmt: skip
-
-
-def finite(value: float | None) -> float | None:
-    """None for what JSON has no word for."""
-    return value if value is not None and math.isfinite(value) else None
 
 
 def rms(x: Floats) -> float:

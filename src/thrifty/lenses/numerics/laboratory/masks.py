@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from thrifty.errors import BadValue
 from thrifty.formats import elementary
+from thrifty.formats.rounding.arrays import is_tensor
 
 Window = tuple[int | None, int | None]
 
@@ -96,7 +97,7 @@ def _slopes(alibi: Any, heads: int) -> npt.NDArray[np.float64] | None:
     if alibi is True:
         return alibi_slopes(heads)
     try:
-        slopes = np.asarray(alibi.detach().cpu().numpy() if type(alibi).__module__.split(".")[0] == "torch" else alibi, dtype=np.float64).reshape(-1)
+        slopes = np.asarray(alibi.detach().cpu().numpy() if is_tensor(alibi) else alibi, dtype=np.float64).reshape(-1)
     except (TypeError, ValueError):
         raise BadValue(f"alibi={alibi!r} must be True or {heads} slopes, one a head.") from None
     if slopes.size != heads or not np.isfinite(slopes).all():
@@ -105,7 +106,7 @@ def _slopes(alibi: Any, heads: int) -> npt.NDArray[np.float64] | None:
 
 
 def _mask(mask: Any, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    held = mask.detach().cpu().numpy() if type(mask).__module__.split(".")[0] == "torch" else np.asarray(mask)
+    held = mask.detach().cpu().numpy() if is_tensor(mask) else np.asarray(mask)
     if held.dtype != np.bool_:
         raise BadValue(f"mask has dtype {held.dtype}; True (seen) or False is needed.")
     batch, heads, seq, seq_kv = shape

@@ -12,10 +12,10 @@ import numpy as np
 
 from thrifty.errors import BadValue
 from thrifty.lenses.numerics.bounds import attention_bound
-from thrifty.lenses.numerics.deviations.pairs import finite
 from thrifty.lenses.numerics.policy import Policy, as_policy
 from thrifty.lenses.numerics.search.trials import Deviates, Trial, only
 from thrifty.progress import Progress
+from thrifty.report.numbers import finite
 
 if TYPE_CHECKING:
     from thrifty.report import Block, Section

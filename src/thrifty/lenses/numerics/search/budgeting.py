@@ -13,13 +13,13 @@ import numpy as np
 from thrifty.errors import BadValue
 from thrifty.footprint.pareto import pareto_front
 from thrifty.formats import float_spec
-from thrifty.lenses.numerics.deviations.pairs import finite
 from thrifty.lenses.numerics.laboratory.tiles import block_sizes
 from thrifty.lenses.numerics.policy import Policy, as_policy
 from thrifty.lenses.numerics.policy.checks import choose
 from thrifty.lenses.numerics.search.pricing import Price, Pricer
 from thrifty.lenses.numerics.search.trials import Deviates, Trial
 from thrifty.progress import Progress
+from thrifty.report.numbers import finite
 
 if TYPE_CHECKING:
     from thrifty.report import Block, Section

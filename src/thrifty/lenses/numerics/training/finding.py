@@ -12,6 +12,7 @@ from thrifty.lenses.numerics.policy import as_policy
 from thrifty.lenses.numerics.training.judging.bands import FILTERS, FLOOR, METRICS, OPTIMISED, Bands
 from thrifty.lenses.numerics.training.judging.verdict import LEAST_SEEDS, LEAST_STEPS, SCOPE, Judged, judge_each
 from thrifty.lenses.numerics.training.running.variants import VARIANTS, Asked
+from thrifty.report.numbers import finite
 
 if TYPE_CHECKING:
     from thrifty.lenses.numerics.training.running.gauging import Gauge
@@ -104,7 +105,7 @@ class Study:
                 "curve": [each.to_dict() for each in self.bands.curve(name, metric, filter)],
                 "slope_per_step": self.bands.slope(name, metric, filter).to_dict(),
                 "slope_per_step_over_tensors_too": self.bands.slope(name, metric, filter, over_tensors=True).to_dict(),
-                "per_tensor": dict(zip(self.bands.tensors[filter], (_finite(value) for value in band.per_tensor(metric, filter)), strict=True)),
+                "per_tensor": dict(zip(self.bands.tensors[filter], (finite(value) for value in band.per_tensor(metric, filter)), strict=True)),
             }
             for name, band in self.bands.found.items()
         }  # fmt: skip
@@ -156,7 +157,3 @@ class Study:
 
 def _mean(values: Sequence[float | None]) -> float | None:
     return None if any(value is None for value in values) else float(np.mean(np.array(values, dtype=np.float64)))
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

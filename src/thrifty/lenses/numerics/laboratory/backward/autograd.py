@@ -11,6 +11,7 @@ import numpy as np
 
 from thrifty.errors import BadValue, missing_extra
 from thrifty.formats import FloatSpec, float_spec, format_of_torch
+from thrifty.formats.rounding.arrays import is_tensor
 from thrifty.lenses.numerics.laboratory.backward.calls import check_order, pulled, refuse
 from thrifty.lenses.numerics.laboratory.backward.compiled import Table, table_of
 from thrifty.lenses.numerics.laboratory.plain import attend_plain
@@ -62,7 +63,7 @@ def emulated_attention(
 def _plan_of(q: Any, k: Any, v: Any, policy: str | Policy, order: str | int, said: dict[str, Any]) -> _Plan:
     """One that was made before for the same words and shapes, or a new one."""
     for name, x in (("q", q), ("k", k), ("v", v)):
-        if type(x).__module__.split(".")[0] != "torch":
+        if not is_tensor(x):
             raise BadValue(f"{name} is a {type(x).__name__}; gradients flow through tensors of torch only. Use attention and attention_backward.")
     plain = said["mask"] is None and said["alibi"] in (None, True, False) and isinstance(said["window"], int | tuple | None)
     # A policy is told by what it is, not by its contents: hashing those takes longer than small attentions do. The plan holds it, so its id is its own.

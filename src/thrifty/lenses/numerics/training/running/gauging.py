@@ -21,6 +21,7 @@ import numpy.typing as npt
 from thrifty.lenses.numerics.training.models import data
 from thrifty.lenses.numerics.training.models.shapes import Shape, parameters_of
 from thrifty.lenses.numerics.training.running.runs import loss_of, named, one_thread
+from thrifty.report.numbers import finite
 
 CUT: Final = 1e4
 """Gradient over its FP64 rounding noise at and below which a parameter is a gauge direction."""
@@ -58,9 +59,9 @@ class Gauge:
     def to_dict(self) -> dict[str, Any]:
         return {
             "found": list(self.found), "in_part": list(self.parts), "known": list(self.known), "agrees": self.agrees, "parameters": int(self.mask.sum()),
-            "cut": CUT, "largest_ratio_within": _finite(self.largest_within), "least_ratio_without": _finite(self.least_without),
+            "cut": CUT, "largest_ratio_within": finite(self.largest_within), "least_ratio_without": finite(self.least_without),
             "gradients": {
-                name: {"fp64": self.exact[name], "fp64_noise": self.noise[name], "run": _finite(self.ran[name])} for name in self.exact
+                name: {"fp64": self.exact[name], "fp64_noise": self.noise[name], "run": finite(self.ran[name])} for name in self.exact
             },
         }  # fmt: skip
 
@@ -135,7 +136,3 @@ def _places(shape: Shape) -> dict[str, slice]:
 
 def _rms(values: Floats) -> float:
     return float(np.sqrt(np.mean(np.square(values))))
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
