@@ -11,8 +11,12 @@ that names its package, never silence.
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
+import sys
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 from thrifty.errors import MissingExtra
@@ -68,3 +72,16 @@ def load_plugins(group: str) -> dict[str, Any]:
             package = entry.dist.metadata["Name"] if entry.dist is not None else entry.value
             raise MissingExtra(f"plug-in '{entry.name}' ({group}) of {package} cannot be loaded: {error}. Mend or uninstall {package}.") from error
     return loaded
+
+
+def import_here(name: str) -> ModuleType:
+    """A user's module, looked for in the current folder, too, which importing it runs. Raises whatever that raises."""
+    here = str(Path.cwd())
+    added = here not in sys.path and "" not in sys.path
+    if added:
+        sys.path.insert(0, here)
+    try:
+        return importlib.import_module(name)
+    finally:
+        if added and here in sys.path:
+            sys.path.remove(here)

@@ -12,14 +12,12 @@ A class works as well as a function. Inputs may be on meta, CPU or CUDA, as long
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thrifty.errors import BadValue, missing_extra
+from thrifty.plugins import import_here
 from thrifty.workload.building.wording import first_line
 
 if TYPE_CHECKING:
@@ -47,21 +45,14 @@ def is_callable_name(name: str) -> bool:
 def user_callable(name: str) -> Callable[[], Any]:
     """Import what `name` points to; the current folder counts. Raises BadValue where there is no such module or callable."""
     path, _, attribute = name.partition(":")
-    here = str(Path.cwd())
-    added = here not in sys.path and "" not in sys.path
-    if added:
-        sys.path.insert(0, here)
     try:
-        module = importlib.import_module(path)
+        module = import_here(path)
     except ModuleNotFoundError as error:
         if error.name is not None and (path == error.name or path.startswith(f"{error.name}.")):
             raise BadValue(f"there is no module '{path}' to take '{attribute}' from. Run from its folder, or install it.") from error
         raise BadValue(f"importing '{path}' fails: no module named '{error.name}'. Install it.") from error
     except Exception as error:  # whatever a user's module does when it is imported
         raise BadValue(f"importing '{path}' fails: {first_line(error)}. Mend it.") from error
-    finally:
-        if added:
-            sys.path.remove(here)
     found = getattr(module, attribute, None)
     if not callable(found):
         raise BadValue(f"module '{path}' has no callable '{attribute}'. Name a function that returns {_SHAPES}.")

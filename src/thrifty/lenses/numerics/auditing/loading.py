@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +12,7 @@ import numpy as np
 
 from thrifty.errors import BadFile, BadValue, UnknownName, unknown_name
 from thrifty.lenses.numerics.auditing.subjects import SUBJECTS
+from thrifty.plugins import import_here
 
 LIST = "thrifty numerics audit --list"
 
@@ -35,21 +34,14 @@ def load_function(said: str) -> tuple[ModuleType, Any]:
     name, colon, attribute = said.partition(":")
     if not colon or not attribute or not all(part.isidentifier() for part in [*name.split("."), *attribute.split(".")]):
         raise BadValue(f"'{said}' is not written as package.module:function.")
-    here = str(Path.cwd())
-    added = here not in sys.path
-    if added:
-        sys.path.insert(0, here)
     try:
-        module = importlib.import_module(name)
+        module = import_here(name)
     except ModuleNotFoundError as why:
         if why.name is not None and (name == why.name or name.startswith(f"{why.name}.")):
-            raise UnknownName(f"No module named '{name}' in {here} or among installed packages. Write package.module:function.") from None
+            raise UnknownName(f"No module named '{name}' in {Path.cwd()} or among installed packages. Write package.module:function.") from None
         raise BadValue(f"module '{name}' needs '{why.name}', which is not installed.") from None
     except (Exception, SystemExit) as why:
         raise BadValue(f"module '{name}' cannot be imported: {type(why).__name__}: {(str(why).splitlines() or [''])[0]}") from why
-    finally:
-        if added and here in sys.path:
-            sys.path.remove(here)
     found: Any = module
     for part in attribute.split("."):
         if not hasattr(found, part):

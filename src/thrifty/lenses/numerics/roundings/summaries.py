@@ -14,6 +14,7 @@ from thrifty.errors import BadFile
 from thrifty.lenses.numerics.roundings.rows import kinds_of, spacing
 from thrifty.lenses.numerics.roundings.targets import Floats, Rounded, Target
 from thrifty.progress import Progress
+from thrifty.report.numbers import finite
 
 _AT_ONCE: Final = 1 << 20
 
@@ -23,6 +24,7 @@ class Summary:
     """Counts, errors over finite numbers whose result is finite, and bytes.
 
     mean_error : signed; sqnr_db: signal over noise, None where nothing is off or all is zero; max_error_ulp over numbers that are not beyond the largest
+    errors    : None beyond the range of FP64
     """
 
     count: int
@@ -32,11 +34,11 @@ class Summary:
     underflow: int
     nan: int
     subnormal: int
-    max_error: float
+    max_error: float | None
     max_error_at: float | None
-    max_error_ulp: float
-    mean_error: float
-    rms_error: float
+    max_error_ulp: float | None
+    mean_error: float | None
+    rms_error: float | None
     sqnr_db: float | None
     given_bytes: int
     stored_bytes: int
@@ -91,8 +93,8 @@ def summarise(array: Any, target: Target, tell: Progress = lambda what, share: N
         kept += error.size
     noise = math.sqrt(squares / kept) if kept else 0.0
     return Summary(
-        count=array.size, subnormal=subnormal, max_error=_finite(most), max_error_at=most_at, max_error_ulp=_finite(most_ulp),
-        mean_error=_finite(total / kept) if kept else 0.0, rms_error=_finite(noise),
+        count=array.size, subnormal=subnormal, max_error=finite(most), max_error_at=most_at, max_error_ulp=finite(most_ulp),
+        mean_error=finite(total / kept) if kept else 0.0, rms_error=finite(noise),
         sqnr_db=10 * math.log10(signal / squares) if 0 < squares < math.inf and 0 < signal < math.inf else None, given_bytes=array.nbytes,
         stored_bytes=stored, **counts,
     )  # fmt: skip
@@ -105,7 +107,3 @@ def _parts(rows: Any, target: Target, tell: Progress) -> Iterator[tuple[Floats, 
         tell(f"rounding: row {start}", start / len(rows))
         x_RN = np.asarray(rows[start : start + step], dtype=np.float64)
         yield x_RN.reshape(-1), target.apply(x_RN)
-
-
-def _finite(number: float) -> float:
-    return min(number, 1.7976931348623157e308) if number == number else 0.0
